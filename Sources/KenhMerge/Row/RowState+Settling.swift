@@ -1,0 +1,77 @@
+/// What has to happen to a row's table line so that it shows the winners again.
+public struct Settlement: Sendable, Equatable {
+    public enum Action: Sendable { case none, insert, update, delete }
+
+    public var action: Action
+    /// Columns whose value in the table belongs to a write that is no longer shown: read them before changing the line.
+    public var fetch: ColumnSet
+    /// Columns to be put into the table, and by index the write that has each value, in ascending column order.
+    public var put: [Placement]
+}
+
+public struct Placement: Sendable, Equatable {
+    public var column: UInt8
+    public var write: Int32
+}
+
+extension RowState {
+    /// Compares the writes with what the table shows.
+    ///
+    /// - Parameters:
+    ///   - wasShown: whether the table has the row now.
+    ///   - tableColumns: the columns that the table has; values of others always stay in the state.
+    public func settle(wasShown: Bool, tableColumns: ColumnSet, order: some DotOrder) -> Settlement {
+        let shown = isShown
+        var result = Settlement(action: .none, fetch: [], put: [])
+        tableColumns.forEach { column in
+            let winner = shown ? self.winner(column, in: order) : nil
+            for i in writes.indices where writes[i].columns.contains(column: column) {
+                let inTable = writes[i].isInTable(column)
+                if i == winner {
+                    if !inTable || !wasShown {
+                        result.put.append(Placement(column: UInt8(column), write: Int32(i)))
+                    }
+                } else if inTable, wasShown {
+                    result.fetch.insert(.column(column))
+                }
+            }
+        }
+        if shown {
+            result.action = wasShown ? (result.put.isEmpty ? .none : .update) : .insert
+        } else if wasShown {
+            result.action = .delete
+        }
+        return result
+    }
+
+    /// Moves values to where they belong after a settlement: what is not shown is held here, what is shown is not.
+    ///
+    /// - Parameters:
+    ///   - incoming: the value of a change of this batch, by ``Change/source`` and column.
+    ///   - fetched: the value that the table showed before it was changed.
+    public mutating func place(
+        tableColumns: ColumnSet, order: some DotOrder, incoming: (Int32, Int) -> Value, fetched: (Int) -> Value
+    ) {
+        let shown = isShown
+        var winners: [Int: Int] = [:]
+        if shown { tableColumns.forEach { winners[$0] = winner($0, in: order) } }
+        for i in writes.indices {
+            var held: [HeldValue] = []
+            writes[i].columns.subtracting(.existence).forEach { column in
+                if shown, winners[column] == i { return }
+                let write = writes[i]
+                let value =
+                    write.heldValue(column)
+                    ?? (write.source == Write.inTable ? fetched(column) : incoming(write.source, column))
+                held.append(HeldValue(column: UInt8(column), value: value))
+            }
+            writes[i].held = held
+            writes[i].source = Write.inTable
+        }
+    }
+
+    /// The common end of a merge, when every value of the batch went to the table: nothing is left to be held.
+    public mutating func placeAllInTable() {
+        for i in writes.indices { writes[i].source = Write.inTable }
+    }
+}
