@@ -1,0 +1,189 @@
+import KenhMerge
+import KenhProtocol
+import KenhStore
+
+/// The log and registry in a SQLite file of their own. Entries are only ever added.
+public final class SQLiteLog: HubLog {
+    private let database: DurableDatabase
+
+    private static let ddl = """
+        CREATE TABLE log_meta(key TEXT PRIMARY KEY NOT NULL, value BLOB NOT NULL) STRICT, WITHOUT ROWID;
+        CREATE TABLE log_entry(
+            position INTEGER PRIMARY KEY, kind INTEGER NOT NULL, channel TEXT NOT NULL, sequence INTEGER NOT NULL,
+            object_hash BLOB NOT NULL UNIQUE, accepted_at INTEGER NOT NULL, entry_hash BLOB NOT NULL,
+            sender BLOB NOT NULL, replica BLOB, last_counter INTEGER, payload BLOB NOT NULL,
+            UNIQUE(channel, sequence)) STRICT;
+        CREATE TABLE log_head(
+            channel TEXT PRIMARY KEY NOT NULL, sequence INTEGER NOT NULL, entry_hash BLOB NOT NULL) STRICT, WITHOUT ROWID;
+        CREATE TABLE registry_cell(code TEXT PRIMARY KEY NOT NULL, name TEXT NOT NULL) STRICT, WITHOUT ROWID;
+        CREATE TABLE registry_device(
+            key BLOB PRIMARY KEY NOT NULL, cell TEXT NOT NULL, name TEXT NOT NULL) STRICT, WITHOUT ROWID;
+        CREATE TABLE registry_replica(
+            replica BLOB PRIMARY KEY NOT NULL, device_key BLOB NOT NULL) STRICT, WITHOUT ROWID;
+        CREATE TABLE registry_code(
+            id BLOB PRIMARY KEY NOT NULL, secret BLOB NOT NULL, cell TEXT NOT NULL, expires_at INTEGER NOT NULL,
+            used_by BLOB) STRICT, WITHOUT ROWID;
+        """
+    /// "KLOG" in ASCII.
+    private static let applicationID: Int64 = 0x4B4C_4F47
+
+    /// - Parameter epoch: 16 random bytes for a new log; an existing one keeps its own.
+    public init(path: String, newEpoch: [UInt8]) throws {
+        database = try DurableDatabase(path: path, applicationID: Self.applicationID, format: 1, ddl: Self.ddl)
+        try database.write { sql in
+            let insert = try sql("INSERT OR IGNORE INTO log_meta(key, value) VALUES('epoch', ?)")
+            insert.bind(1, copying: newEpoch)
+            try insert.run()
+        }
+    }
+
+    public func write<T>(_ body: (any HubTransaction) throws -> T) throws -> T {
+        try database.write { try body(SQLiteLogTransaction(sql: $0)) }
+    }
+
+    public func read<T>(_ body: (any HubTransaction) throws -> T) throws -> T {
+        try database.read { try body(SQLiteLogTransaction(sql: $0)) }
+    }
+}
+
+struct SQLiteLogTransaction: HubTransaction {
+    let sql: StatementCache
+
+    var epoch: [UInt8] {
+        get throws {
+            let read = try sql("SELECT value FROM log_meta WHERE key = 'epoch'")
+            defer { read.reset() }
+            return try read.step() ? read.array(0) : []
+        }
+    }
+
+    func append(
+        kind: WireEntryKind, channel: String, object: Hash256, payload: [UInt8], sender: [UInt8], header: BlockHeader?,
+        acceptedAtMilliseconds: Int64
+    ) throws -> StoredEntry {
+        let head = try head(of: channel)
+        let sequence = head.sequence + 1
+        let entryHash = EntryHash.next(
+            after: head.entryHash, kind: kind, channel: channel, sequence: sequence, object: object,
+            acceptedAtMilliseconds: acceptedAtMilliseconds)
+        let insert = try sql(
+            """
+            INSERT INTO log_entry(position, kind, channel, sequence, object_hash, accepted_at, entry_hash, sender, replica,
+                last_counter, payload)
+            VALUES((SELECT coalesce(max(position), 0) + 1 FROM log_entry), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            RETURNING position
+            """)
+        insert.bind(1, kind.rawValue)
+        insert.bind(2, copying: channel)
+        insert.bind(3, Int64(sequence))
+        insert.bind(4, copying: object.bytes)
+        insert.bind(5, acceptedAtMilliseconds)
+        insert.bind(6, copying: entryHash.bytes)
+        insert.bind(7, copying: sender)
+        insert.bind(8, copying: header.map { Value.blob($0.replica.bytes) } ?? .null)
+        insert.bind(9, copying: header.map { Value.integer(Int64($0.lastCounter)) } ?? .null)
+        insert.bind(10, copying: payload)
+        let position = try insert.step() ? UInt64(insert.int(0)) : 0
+        try insert.run()
+        try setHead(of: channel, sequence, entryHash)
+        return StoredEntry(
+            kind: kind, channel: channel, sequence: sequence, position: position, objectHash: object,
+            acceptedAtMilliseconds: acceptedAtMilliseconds, entryHash: entryHash, sender: sender, payload: payload)
+    }
+
+    private func head(of channel: String) throws -> LogHead {
+        let read = try sql("SELECT sequence, entry_hash FROM log_head WHERE channel = ?")
+        defer { read.reset() }
+        read.bind(1, copying: channel)
+        guard try read.step(), let hash = Hash256(bytes: read.bytes(1)) else {
+            return LogHead(channel: channel, sequence: 0, entryHash: .zero)
+        }
+        return LogHead(channel: channel, sequence: UInt64(read.int(0)), entryHash: hash)
+    }
+
+    private func setHead(of channel: String, _ sequence: UInt64, _ hash: Hash256) throws {
+        let write = try sql(
+            """
+            INSERT INTO log_head(channel, sequence, entry_hash) VALUES(?1, ?2, ?3)
+            ON CONFLICT(channel) DO UPDATE SET sequence = ?2, entry_hash = ?3
+            """)
+        write.bind(1, copying: channel)
+        write.bind(2, Int64(sequence))
+        write.bind(3, copying: hash.bytes)
+        try write.run()
+    }
+
+    private static let blockColumns = "object_hash, replica, channel, last_counter, sequence, accepted_at"
+
+    func block(_ hash: Hash256) throws -> LoggedBlock? {
+        let read = try sql("SELECT \(Self.blockColumns) FROM log_entry WHERE object_hash = ? AND kind = 1")
+        defer { read.reset() }
+        read.bind(1, copying: hash.bytes)
+        return try read.step() ? Self.loggedBlock(read) : nil
+    }
+
+    func block(pinnedBy pin: ReplicaPin, channel: String) throws -> LoggedBlock? {
+        let read = try sql(
+            """
+            SELECT \(Self.blockColumns) FROM log_entry
+            WHERE object_hash BETWEEN ?1 AND ?2 AND kind = 1 AND channel = ?3 AND replica = ?4 AND last_counter = ?5
+            """)
+        defer { read.reset() }
+        read.bind(1, copying: pin.hash.bytes)
+        read.bind(2, copying: pin.hash.bytes + [UInt8](repeating: 0xff, count: 16))
+        read.bind(3, copying: channel)
+        read.bind(4, copying: pin.replica.bytes)
+        read.bind(5, Int64(bitPattern: pin.counter))
+        return try read.step() ? Self.loggedBlock(read) : nil
+    }
+
+    private static func loggedBlock(_ read: Statement) -> LoggedBlock? {
+        guard let hash = Hash256(bytes: read.bytes(0)), let replica = ReplicaID(bytes: read.bytes(1)) else { return nil }
+        return LoggedBlock(
+            hash: hash, replica: replica, channel: read.string(2), lastCounter: UInt64(read.int(3)),
+            sequence: UInt64(read.int(4)), acceptedAtMilliseconds: read.int(5))
+    }
+
+    func heads() throws -> [LogHead] {
+        let read = try sql("SELECT channel, sequence, entry_hash FROM log_head ORDER BY channel")
+        defer { read.reset() }
+        var heads: [LogHead] = []
+        while try read.step() {
+            guard let hash = Hash256(bytes: read.bytes(2)) else { continue }
+            heads.append(LogHead(channel: read.string(0), sequence: UInt64(read.int(1)), entryHash: hash))
+        }
+        return heads
+    }
+
+    func entryHash(channel: String, sequence: UInt64) throws -> Hash256? {
+        let read = try sql("SELECT entry_hash FROM log_entry WHERE channel = ? AND sequence = ?")
+        defer { read.reset() }
+        read.bind(1, copying: channel)
+        read.bind(2, Int64(bitPattern: sequence))
+        return try read.step() ? Hash256(bytes: read.bytes(0)) : nil
+    }
+
+    func entries(channel: String, after sequence: UInt64, limitBytes: Int) throws -> [StoredEntry] {
+        let read = try sql(
+            """
+            SELECT kind, sequence, position, object_hash, accepted_at, entry_hash, sender, payload FROM log_entry
+            WHERE channel = ? AND sequence > ? ORDER BY sequence
+            """)
+        defer { read.reset() }
+        read.bind(1, copying: channel)
+        read.bind(2, Int64(bitPattern: sequence))
+        var entries: [StoredEntry] = []
+        var bytes = 0
+        while try read.step() {
+            guard let object = Hash256(bytes: read.bytes(3)), let hash = Hash256(bytes: read.bytes(5)) else { continue }
+            bytes += read.bytes(7).count
+            if !entries.isEmpty, bytes > limitBytes { break }
+            entries.append(
+                StoredEntry(
+                    kind: WireEntryKind(rawValue: Int(read.int(0))) ?? .unspecified, channel: channel,
+                    sequence: UInt64(read.int(1)), position: UInt64(read.int(2)), objectHash: object,
+                    acceptedAtMilliseconds: read.int(4), entryHash: hash, sender: read.array(6), payload: read.array(7)))
+        }
+        return entries
+    }
+}

@@ -1,0 +1,120 @@
+import Foundation
+import KenhMerge
+import KenhProtocol
+import KenhStore
+
+extension Hub {
+    /// Bytes of blocks in one answer where the asker sets no lower limit.
+    public static let downLimitBytes = 8 << 20
+
+    /// `POST /v1/sync`: takes the blocks in, and gives what the sender lacks.
+    ///
+    /// - Throws: ``ProtocolError`` or ``HubError`` where the request as a whole cannot be served; then nothing of it
+    ///   was taken. What is wrong with a single block is said in its receipt.
+    public func sync(_ request: WireSyncRequest, from device: RegisteredDevice) throws -> WireSyncResponse {
+        try check(request)
+        var response = WireSyncResponse()
+        if !request.blocks.isEmpty || !request.replica.isEmpty {
+            response.receipts = try take(request, from: device)
+        }
+        try log.read { transaction in
+            response.epoch = Data(try transaction.epoch)
+            let cursors = try known(request.cursors, transaction)
+            try fill(&response, request, cursors, device, transaction)
+        }
+        response.timeMs = now()
+        return response
+    }
+
+    private func check(_ request: WireSyncRequest) throws {
+        guard request.protocol == Limits.protocolVersion else {
+            throw ProtocolError(
+                .unsupportedVersion,
+                "the device speaks version \(request.protocol) of the protocol, the centre \(Limits.protocolVersion)")
+        }
+        guard request.blocks.count <= Limits.blocksPerRequest, request.cursors.count <= Limits.cursorsPerRequest else {
+            throw ProtocolError(.tooLarge, "the request has too many blocks or cursors")
+        }
+    }
+
+    private func take(_ request: WireSyncRequest, from device: RegisteredDevice) throws -> [WireReceipt] {
+        guard let replica = ReplicaID(bytes: request.replica) else {
+            throw ProtocolError(.malformed, "the replica id has a wrong length")
+        }
+        if request.blocks.isEmpty, try log.read({ try $0.deviceKey(of: replica) }) == device.key { return [] }
+        return try log.write { transaction in
+            try addReplica(replica, of: device.key, transaction)
+            let admission = BlockAdmission(
+                organisation: identity.organisation, now: now(), sender: device.key.bytes, transaction: transaction)
+            return try request.blocks.map { try admission.receipt(for: $0) }
+        }
+    }
+
+    /// The sender's place in each channel, where it fits this log.
+    private func known(_ cursors: [WireCursor], _ transaction: any HubTransaction) throws -> [String: UInt64] {
+        let epoch = try transaction.epoch
+        var places: [String: UInt64] = [:]
+        for cursor in cursors where cursor.sequence > 0 {
+            let hash = try transaction.entryHash(channel: cursor.channel, sequence: cursor.sequence)
+            guard cursor.epoch.elementsEqual(epoch), let hash, cursor.logHash.elementsEqual(hash.bytes) else {
+                throw HubError(
+                    .logMismatch, "the centre's log of \(cursor.channel) is not the one that this device followed",
+                    recovery: .resync)
+            }
+            places[cursor.channel] = cursor.sequence
+        }
+        return places
+    }
+
+    private func fill(
+        _ response: inout WireSyncResponse, _ request: WireSyncRequest, _ cursors: [String: UInt64],
+        _ device: RegisteredDevice, _ transaction: any HubTransaction
+    ) throws {
+        let asked = request.downLimitBytes == 0 ? Self.downLimitBytes : Int(request.downLimitBytes)
+        var budget = min(max(asked, 1), Self.downLimitBytes)
+        let heads = try transaction.heads().sorted { $0.channel == ChannelName.registry && $1.channel != $0.channel }
+        for head in heads {
+            let place = cursors[head.channel] ?? 0
+            var reached = place
+            if place < head.sequence, budget > 0 {
+                let entries = try transaction.entries(channel: head.channel, after: place, limitBytes: budget)
+                for entry in entries {
+                    let wire = try Self.wire(entry, to: device, withOwn: request.withOwnBlocks)
+                    budget -= wire.hasBlock ? entry.payload.count : 100
+                    response.entries.append(wire)
+                    reached = entry.sequence
+                }
+            }
+            response.more = response.more || reached < head.sequence
+            response.heads.append(wire(head))
+        }
+    }
+
+    private static func wire(
+        _ entry: StoredEntry, to device: RegisteredDevice, withOwn: Bool
+    ) throws -> WireLogEntry {
+        var wire = WireLogEntry()
+        wire.kind = entry.kind
+        wire.channel = entry.channel
+        wire.sequence = entry.sequence
+        wire.position = entry.position
+        wire.objectHash = Data(entry.objectHash.bytes)
+        wire.acceptedAtMs = entry.acceptedAtMilliseconds
+        switch entry.kind {
+        case .block where withOwn || entry.sender != device.key.bytes:
+            wire.block = try WireCoding.decode(WireBlock.self, from: entry.payload)
+        case .registry: wire.registry = try WireCoding.decode(WireSignedStatement.self, from: entry.payload)
+        default: break
+        }
+        return wire
+    }
+
+    private func wire(_ head: LogHead) -> WireChannelHead {
+        var wire = WireChannelHead()
+        wire.channel = head.channel
+        wire.sequence = head.sequence
+        wire.logHash = Data(head.entryHash.bytes)
+        if let digest = mergedDigest(head.channel, at: head.sequence) { wire.digest = Data(digest.bytes) }
+        return wire
+    }
+}

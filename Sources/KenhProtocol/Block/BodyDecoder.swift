@@ -1,0 +1,319 @@
+import KenhMerge
+
+/// Reads a plain body (block-format.md) and checks it whole. Any bytes are safe to give it.
+struct BodyDecoder {
+    private var reader: ByteReader
+    private let count: Int
+    private var body = BlockBody()
+
+    static func decode(
+        _ bytes: UnsafeRawBufferPointer, header: BlockHeader, detached: DetachedSection
+    ) throws(MalformedBytes) -> BlockBody {
+        var decoder = BodyDecoder(bytes, count: Int(header.count))
+        try decoder.tables()
+        try decoder.pins()
+        try decoder.changes(firstClock: header.firstClock, lastClock: header.lastClock)
+        try decoder.predecessors()
+        try decoder.values(detached)
+        guard decoder.reader.isAtEnd else { throw MalformedBytes("trailing bytes", at: decoder.reader.offset) }
+        return decoder.body
+    }
+
+    private init(_ bytes: UnsafeRawBufferPointer, count: Int) {
+        reader = ByteReader(bytes)
+        self.count = count
+        body.arena = Array(bytes)
+    }
+
+    private mutating func tables() throws(MalformedBytes) {
+        guard try reader.byte() == Limits.bodyVersion else { throw malformed("unknown version of the body") }
+        for _ in 0..<(try reader.count(upTo: Limits.tablesPerBlock)) {
+            let name = try self.name()
+            if let last = body.tables.last, !last.name.utf8.lexicographicallyPrecedes(name.utf8) {
+                throw malformed("tables are not sorted")
+            }
+            guard let idType = RowIDType(rawValue: try reader.byte()) else { throw malformed("unknown type of id") }
+            var columns: [String] = []
+            for _ in 0..<(try reader.count(upTo: Limits.columnsPerTable)) { columns.append(try self.name()) }
+            guard Set(columns.map { Array($0.utf8) }).count == columns.count else { throw malformed("a column twice") }
+            body.tables.append(BodyTable(name: name, idType: idType, columns: columns))
+        }
+    }
+
+    private mutating func name() throws(MalformedBytes) -> String {
+        let bytes = try reader.prefixed(upTo: Limits.nameBytes)
+        let isPlain = bytes.allSatisfy {
+            (0x61...0x7a).contains($0) || (0x41...0x5a).contains($0) || (0x30...0x39).contains($0) || $0 == 0x5f
+        }
+        guard !bytes.isEmpty, isPlain else { throw malformed("not a name") }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    private mutating func pins() throws(MalformedBytes) {
+        for _ in 0..<(try reader.count(upTo: Limits.replicasPerBlock)) {
+            let replica = ReplicaID(bytes: try reader.raw(ReplicaID.byteCount))
+            let counter = try reader.varint()
+            let hash = HashPrefix(bytes: try reader.raw(HashPrefix.byteCount))
+            guard let replica, let hash, counter > 0 else { throw malformed("not a pin") }
+            let pin = ReplicaPin(replica: replica, counter: counter, hash: hash)
+            if let last = body.pins.last, !(last < pin) { throw malformed("pins are not sorted") }
+            body.pins.append(pin)
+        }
+    }
+
+    private mutating func changes(firstClock: HybridClock, lastClock: HybridClock) throws(MalformedBytes) {
+        body.kinds.reserveCapacity(count)
+        for kind in try reader.ints(count, upTo: 2) {
+            guard let kind = ChangeKind(rawValue: UInt8(kind)) else { throw malformed("unknown kind") }
+            body.kinds.append(kind)
+        }
+        guard !body.tables.isEmpty else { throw malformed("no table") }
+        body.tableRefs = try reader.ints(count, upTo: UInt64(body.tables.count - 1)).map(UInt32.init)
+        try ids()
+        try clocks(first: firstClock, last: lastClock)
+        try masks()
+    }
+
+    private mutating func ids() throws(MalformedBytes) {
+        body.idStarts.reserveCapacity(count)
+        switch try reader.byte() {
+        case 0:
+            body.idLengths = try reader.ints(count, upTo: UInt64(Limits.idBytes)).map(UInt32.init)
+            for length in body.idLengths { body.idStarts.append(UInt32(try reader.skip(Int(length)))) }
+            try checkIDs()
+        case 1:
+            let packed = try reader.raw(count * HexIDs.digits / 2)
+            body.arena.reserveCapacity(body.arena.count * 2 + count * HexIDs.digits)
+            for i in 0..<count { body.idStarts.append(UInt32(body.arena.count + i * HexIDs.digits)) }
+            body.idLengths = [UInt32](repeating: UInt32(HexIDs.digits), count: count)
+            HexIDs.unpack(packed, into: &body.arena)
+        default: throw malformed("unknown form of ids")
+        }
+    }
+
+    private func checkIDs() throws(MalformedBytes) {
+        for i in 0..<count {
+            let start = Int(body.idStarts[i])
+            let id = UnsafeRawBufferPointer(rebasing: reader.base[start..<start + Int(body.idLengths[i])])
+            switch body.tables[Int(body.tableRefs[i])].idType {
+            case .text: try checkText(id)
+            case .blob: break
+            }
+            if id.isEmpty { throw malformed("empty id") }
+        }
+    }
+
+    private func checkText(_ bytes: UnsafeRawBufferPointer) throws(MalformedBytes) {
+        guard UTF8Check.isTextWithoutNUL(bytes) else { throw malformed("text is not UTF-8 without NUL") }
+    }
+
+    private mutating func clocks(first: HybridClock, last: HybridClock) throws(MalformedBytes) {
+        body.clocks.reserveCapacity(count)
+        var (low, high) = (HybridClock(rawValue: .max), HybridClock(rawValue: 0))
+        for offset in try reader.ints(count) {
+            let (raw, overflow) = first.rawValue.addingReportingOverflow(offset)
+            guard !overflow else { throw malformed("clock out of range") }
+            let clock = HybridClock(rawValue: raw)
+            low = min(low, clock)
+            high = max(high, clock)
+            body.clocks.append(clock)
+        }
+        guard low == first, high == last else { throw malformed("clocks do not fit the header") }
+    }
+
+    private mutating func masks() throws(MalformedBytes) {
+        let carrying = body.kinds.reduce(0) { $0 + ($1 == .delete ? 0 : 1) }
+        var masks = try reader.ints(carrying).makeIterator()
+        body.masks.reserveCapacity(count)
+        for i in 0..<count {
+            guard body.kinds[i] != .delete, let mask = masks.next() else {
+                body.masks.append(0)
+                continue
+            }
+            let columns = body.tables[Int(body.tableRefs[i])].columns.count
+            guard mask >> UInt64(columns) == 0, mask != 0 || body.kinds[i] == .insert else {
+                throw malformed("mask out of range")
+            }
+            body.masks.append(mask)
+        }
+    }
+
+    private mutating func predecessors() throws(MalformedBytes) {
+        let counts = try reader.ints(count, upTo: UInt64(Limits.predecessorsPerBlock))
+        body.predecessorStarts.reserveCapacity(count + 1)
+        var total = 0
+        for count in counts {
+            body.predecessorStarts.append(UInt32(total))
+            total += Int(count)
+            guard total <= Limits.predecessorsPerBlock else { throw malformed("too many predecessors") }
+        }
+        body.predecessorStarts.append(UInt32(total))
+        let references = try reader.ints(total, upTo: UInt64(body.pins.count))
+        let counters = try reader.ints(total)
+        body.predecessors.reserveCapacity(total)
+        for i in 0..<total {
+            guard counters[i] > 0 else { throw malformed("counter 0") }
+            body.predecessors.append(WireDot(reference: UInt32(references[i]), counter: counters[i]))
+        }
+    }
+
+    // MARK: values
+
+    private mutating func values(_ detached: DetachedSection) throws(MalformedBytes) {
+        body.valueStarts.reserveCapacity(count + 1)
+        var total = 0
+        for mask in body.masks {
+            body.valueStarts.append(UInt32(total))
+            total += mask.nonzeroBitCount
+        }
+        body.valueStarts.append(UInt32(total))
+        body.values = [ValueRef](repeating: ValueRef(.null), count: total)
+        var items = detached.items.makeIterator()
+        for (table, entry) in body.tables.enumerated() {
+            let changes = body.tables.count == 1 ? Array(0..<count) : (0..<count).filter { body.tableRefs[$0] == table }
+            for column in entry.columns.indices { try stream(column, of: changes, detached: &items) }
+        }
+        guard items.next() == nil else { throw malformed("detached values without a commitment") }
+    }
+
+    private mutating func stream(
+        _ column: Int, of changes: [Int], detached: inout IndexingIterator<[DetachedSection.Item]>
+    ) throws(MalformedBytes) {
+        let bit = UInt64(1) << UInt64(column)
+        var places: [Int] = []
+        places.reserveCapacity(changes.count)
+        for i in changes where body.masks[i] & bit != 0 {
+            places.append(Int(body.valueStarts[i]) + (body.masks[i] & (bit - 1)).nonzeroBitCount)
+        }
+        guard !places.isEmpty else { throw malformed("a column without values") }
+        let tags = try reader.ints(places.count, upTo: UInt64(Value.Tag.commitment.rawValue))
+        try integers(Self.select(places, tags, .integer))
+        try reals(Self.select(places, tags, .real))
+        try texts(Self.select(places, tags, .text))
+        try blobs(Self.select(places, tags, .blob))
+        for place in Self.select(places, tags, .commitment) { try commitment(at: place, detached: &detached) }
+    }
+
+    private static func select(_ places: [Int], _ tags: [UInt64], _ tag: Value.Tag) -> [Int] {
+        if let first = tags.first, tags.allSatisfy({ $0 == first }) {
+            return first == UInt64(tag.rawValue) ? places : []
+        }
+        return zip(places, tags).filter { $0.1 == UInt64(tag.rawValue) }.map(\.0)
+    }
+
+    private mutating func integers(_ places: [Int]) throws(MalformedBytes) {
+        let numbers = try reader.ints(places.count)
+        for (place, number) in zip(places, numbers) {
+            body.values[place] = ValueRef(.integer, payload: UInt64(bitPattern: Int64(zigzag: number)))
+        }
+    }
+
+    private mutating func reals(_ places: [Int]) throws(MalformedBytes) {
+        guard !places.isEmpty else { return }
+        let form = try reader.byte()
+        guard form <= 10 else { throw malformed("unknown form of reals") }
+        let scaled = form == 0 ? [] : try reader.ints(places.count)
+        for (i, place) in places.enumerated() {
+            let real: Double
+            if form == 0 {
+                real = Double(bitPattern: try reader.fixed64())
+            } else {
+                real = Double(Int64(zigzag: scaled[i])) / DecimalScale.factors[Int(form) - 1]
+            }
+            guard real.isFinite else { throw malformed("a real that is no number") }
+            body.values[place] = ValueRef(.real, payload: real.bitPattern)
+        }
+    }
+
+    private mutating func texts(_ places: [Int]) throws(MalformedBytes) {
+        guard !places.isEmpty else { return }
+        let prefix = Array(try reader.prefixed(upTo: Limits.valueBytes))
+        let lengths = try reader.ints(places.count, upTo: UInt64(Limits.valueBytes))
+        if !prefix.isEmpty {
+            guard prefix.count * places.count + reader.remaining <= Limits.plainBodyBytes * 2 else {
+                throw malformed("texts are too large")
+            }
+        }
+        for (place, length) in zip(places, lengths) {
+            let start = try reader.skip(Int(length))
+            let rest = UnsafeRawBufferPointer(rebasing: reader.base[start..<start + Int(length)])
+            guard prefix.isEmpty else {
+                let at = body.arena.count
+                body.arena.append(contentsOf: prefix)
+                body.arena.append(contentsOf: rest)
+                try checkArenaText(at, prefix.count + Int(length))
+                body.values[place] = ValueRef(.text, payload: UInt64(at), count: UInt32(prefix.count + Int(length)))
+                continue
+            }
+            try checkText(rest)
+            body.values[place] = ValueRef(.text, payload: UInt64(start), count: UInt32(length))
+        }
+    }
+
+    private func checkArenaText(_ start: Int, _ length: Int) throws(MalformedBytes) {
+        let isText = body.arena.withUnsafeBytes {
+            UTF8Check.isTextWithoutNUL(UnsafeRawBufferPointer(rebasing: $0[start..<start + length]))
+        }
+        guard isText else { throw malformed("text is not UTF-8 without NUL") }
+    }
+
+    private mutating func blobs(_ places: [Int]) throws(MalformedBytes) {
+        let lengths = try reader.ints(places.count, upTo: UInt64(Limits.valueBytes))
+        for (place, length) in zip(places, lengths) {
+            let start = try reader.skip(Int(length))
+            body.values[place] = ValueRef(.blob, payload: UInt64(start), count: UInt32(length))
+        }
+    }
+
+    /// An erased value is NULL from now on; a present one has to fit its commitment.
+    private mutating func commitment(
+        at place: Int, detached: inout IndexingIterator<[DetachedSection.Item]>
+    ) throws(MalformedBytes) {
+        let bytes = try reader.raw(Hash256.byteCount)
+        guard let item = detached.next() else { throw malformed("a commitment without its value") }
+        guard case .present(let salt, let value) = item else {
+            body.values[place] = ValueRef(.commitment)
+            return
+        }
+        guard let hash = Hash256(bytes: bytes), Erasable.commitment(to: value, salt: salt) == hash else {
+            throw malformed("a detached value does not fit its commitment")
+        }
+        body.values[place] = try keep(value)
+    }
+
+    private mutating func keep(_ value: Value) throws(MalformedBytes) -> ValueRef {
+        let start = body.arena.count
+        switch value {
+        case .null: return ValueRef(.null)
+        case .integer(let x): return ValueRef(.integer, payload: UInt64(bitPattern: x))
+        case .real(let x):
+            guard x.isFinite else { throw malformed("a real that is no number") }
+            return ValueRef(.real, payload: x.bitPattern)
+        case .text(let x):
+            body.arena += x
+            try checkArenaText(start, x.count)
+            return ValueRef(.text, payload: UInt64(start), count: UInt32(x.count))
+        case .blob(let x):
+            body.arena += x
+            return ValueRef(.blob, payload: UInt64(start), count: UInt32(x.count))
+        }
+    }
+
+    private func malformed(_ reason: String) -> MalformedBytes { MalformedBytes(reason, at: reader.offset) }
+}
+
+/// Text as the protocol allows it.
+public enum UTF8Check {
+    public static func isTextWithoutNUL(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        var isASCII = true
+        for byte in bytes {
+            if byte == 0 { return false }
+            if byte >= 0x80 {
+                isASCII = false
+                break
+            }
+        }
+        if isASCII { return true }
+        return !bytes.contains(0) && bytes.withMemoryRebound(to: UInt8.self) { String(validating: $0, as: UTF8.self) != nil }
+    }
+}

@@ -1,0 +1,9 @@
+import KenhMerge
+
+/// What a device signs with its own key when it enrols, so that the registry can show that the key was its own wish.
+public enum Enrolment {
+    /// Fingerprint, device key and replica, one after another; all of fixed length.
+    public static func claim(organisation: Hash256, key: PublicKey, replica: ReplicaID) -> [UInt8] {
+        organisation.bytes + key.bytes + replica.bytes
+    }
+}

@@ -1,0 +1,15 @@
+/// What a hash names. The hashed bytes are the tag, one zero byte and the content.
+public enum HashDomain: String, Sendable, CaseIterable {
+    /// Of a block's header bytes.
+    case block = "kenh-v1 block"
+    /// Of a block's body as it travels.
+    case blockBody = "kenh-v1 body"
+    case entry = "kenh-v1 entry"
+    /// Of a registry statement.
+    case registry = "kenh-v1 registry"
+    /// Of an organisation's root key: the organisation's fingerprint.
+    case organisation = "kenh-v1 organisation"
+    case erasable = "kenh-v1 erasable"
+    /// Of an enrolment code's secret: the code's id.
+    case code = "kenh-v1 code"
+}

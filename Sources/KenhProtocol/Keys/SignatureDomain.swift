@@ -1,0 +1,16 @@
+/// What a signature is for. The signed bytes are the tag, one zero byte and the message, so that a signature made for
+/// one purpose is worth nothing for another.
+public enum SignatureDomain: String, Sendable, CaseIterable {
+    case blockDevice = "kenh-v1 block device"
+    case blockOfficer = "kenh-v1 block officer"
+    case registryStatement = "kenh-v1 registry statement"
+    case servingCertificate = "kenh-v1 serving certificate"
+    case enrolment = "kenh-v1 enrolment"
+    /// The signature base of RFC 9421, signed as it is. It begins with a quotation mark and its last line names its
+    /// own tag, so it cannot be taken for any of the others.
+    case httpMessage = ""
+
+    func signedBytes(of message: [UInt8]) -> [UInt8] {
+        rawValue.isEmpty ? message : Array(rawValue.utf8) + [0] + message
+    }
+}

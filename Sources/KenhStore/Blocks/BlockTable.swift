@@ -1,0 +1,118 @@
+import KenhMerge
+import KenhProtocol
+
+/// Blocks as they lie in `kenh_block`, in the order in which this node took them.
+struct BlockTable {
+    let sql: StatementCache
+
+    private static let columns = "header, body, device_signature, officer_signature, detached"
+
+    /// - Returns: the block's local sequence number.
+    func insert(
+        _ block: Block, channel: Int, branch: Int?, isApplied: Bool, sequence: UInt64?, acceptedAt: Int64?
+    ) throws(StoreError) {
+        let insert = try sql(
+            """
+            INSERT INTO kenh_block(hash, ch, branch, first_counter, changes, is_applied, sequence, accepted_at,
+                header, device_signature, officer_signature, detached, body)
+            VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            """)
+        insert.bind(1, copying: block.hash.bytes)
+        insert.bind(2, channel)
+        if let branch { insert.bind(3, branch) } else { insert.bindNull(3) }
+        insert.bind(4, Int64(block.header.firstCounter))
+        insert.bind(5, Int64(block.header.count))
+        insert.bind(6, isApplied ? 1 : 0)
+        if let sequence { insert.bind(7, Int64(sequence)) } else { insert.bindNull(7) }
+        if let acceptedAt { insert.bind(8, acceptedAt) } else { insert.bindNull(8) }
+        insert.bind(9, copying: block.headerBytes)
+        insert.bind(10, copying: block.deviceSignature)
+        insert.bind(11, copying: block.officerSignature)
+        insert.bind(12, copying: block.detached)
+        insert.bind(13, copying: block.body)
+        try insert.run()
+    }
+
+    func contains(_ hash: Hash256) throws(StoreError) -> Bool {
+        let read = try sql("SELECT 1 FROM kenh_block WHERE hash = ?")
+        defer { read.reset() }
+        read.bind(1, copying: hash.bytes)
+        return try read.step()
+    }
+
+    /// Blocks that the centre has not acknowledged, in order, up to a number of bytes (but at least one).
+    func unsent(limitBytes: Int, limitCount: Int) throws -> [Block] {
+        let read = try sql("SELECT \(Self.columns) FROM kenh_block WHERE sequence IS NULL ORDER BY seq LIMIT \(limitCount)")
+        defer { read.reset() }
+        var blocks: [Block] = []
+        var bytes = 0
+        while try read.step() {
+            let block = try Self.block(read)
+            bytes += block.byteCount
+            if !blocks.isEmpty, bytes > limitBytes { break }
+            blocks.append(block)
+        }
+        return blocks
+    }
+
+    func held() throws -> [Block] {
+        let read = try sql("SELECT \(Self.columns) FROM kenh_block WHERE is_applied = 0 ORDER BY seq")
+        defer { read.reset() }
+        var blocks: [Block] = []
+        while try read.step() { blocks.append(try Self.block(read)) }
+        return blocks
+    }
+
+    func block(_ hash: Hash256) throws -> Block? {
+        let read = try sql("SELECT \(Self.columns) FROM kenh_block WHERE hash = ?")
+        defer { read.reset() }
+        read.bind(1, copying: hash.bytes)
+        return try read.step() ? try Self.block(read) : nil
+    }
+
+    /// All blocks, or those of one channel, in order; `body` may stop by returning false.
+    func forEach(channel: Int? = nil, _ body: (Block, _ acceptedAt: Int64?) throws -> Bool) throws {
+        let read = try sql(
+            "SELECT \(Self.columns), accepted_at FROM kenh_block WHERE ?1 IS NULL OR ch = ?1 ORDER BY seq")
+        defer { read.reset() }
+        if let channel { read.bind(1, channel) } else { read.bindNull(1) }
+        while try read.step() {
+            guard try body(try Self.block(read), read.isNull(5) ? nil : read.int(5)) else { return }
+        }
+    }
+
+    func acceptance(of hash: Hash256) throws(StoreError) -> (sequence: UInt64, acceptedAt: Int64)? {
+        let read = try sql("SELECT sequence, accepted_at FROM kenh_block WHERE hash = ? AND sequence IS NOT NULL")
+        defer { read.reset() }
+        read.bind(1, copying: hash.bytes)
+        return try read.step() ? (UInt64(read.int(0)), read.int(1)) : nil
+    }
+
+    func accept(_ hash: Hash256, sequence: UInt64, acceptedAt: Int64) throws(StoreError) {
+        let update = try sql("UPDATE kenh_block SET sequence = ?2, accepted_at = ?3 WHERE hash = ?1")
+        update.bind(1, copying: hash.bytes)
+        update.bind(2, Int64(sequence))
+        update.bind(3, acceptedAt)
+        try update.run()
+    }
+
+    func markApplied(_ hash: Hash256, branch: Int) throws(StoreError) {
+        let update = try sql("UPDATE kenh_block SET is_applied = 1, branch = ?2 WHERE hash = ?1")
+        update.bind(1, copying: hash.bytes)
+        update.bind(2, branch)
+        try update.run()
+    }
+
+    func setBranch(_ branch: Int, of hash: Hash256) throws(StoreError) {
+        let update = try sql("UPDATE kenh_block SET branch = ?2 WHERE hash = ?1")
+        update.bind(1, copying: hash.bytes)
+        update.bind(2, branch)
+        try update.run()
+    }
+
+    private static func block(_ read: Statement) throws -> Block {
+        try Block(
+            headerBytes: read.array(0), body: read.array(1), deviceSignature: read.array(2),
+            officerSignature: read.array(3), detached: read.array(4))
+    }
+}

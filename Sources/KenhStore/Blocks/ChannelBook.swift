@@ -1,0 +1,112 @@
+import KenhMerge
+
+/// How far a channel's log at the centre has been taken in.
+public struct ChannelCursor: Sendable, Equatable {
+    public let channel: String
+    /// 16 random bytes of the log's life; empty before the first exchange.
+    public let epoch: [UInt8]
+    public let sequence: UInt64
+    public let logHash: Hash256
+
+    public init(channel: String, epoch: [UInt8], sequence: UInt64, logHash: Hash256) {
+        self.channel = channel
+        self.epoch = epoch
+        self.sequence = sequence
+        self.logHash = logHash
+    }
+}
+
+/// The channels of a store: numbers for names, digests of the merged state, cursors, and the branch written here.
+final class ChannelBook {
+    struct Channel {
+        let number: Int
+        let name: String
+        var digest: Digest128
+        var cursor: ChannelCursor
+        var ownBranch: Int?
+    }
+
+    private var channels: [Int: Channel] = [:]
+    private var numbers: [String: Int] = [:]
+    private var dirty: Set<Int> = []
+    private let sql: StatementCache
+
+    init(_ sql: StatementCache) { self.sql = sql }
+
+    func load() throws(StoreError) {
+        (channels, numbers, dirty) = ([:], [:], [])
+        let read = try sql("SELECT number, name, digest, epoch, sequence, log_hash, own_branch FROM kenh_channel")
+        defer { read.reset() }
+        while try read.step() {
+            let name = read.string(1)
+            let cursor = ChannelCursor(
+                channel: name, epoch: read.array(3), sequence: UInt64(read.int(4)),
+                logHash: Hash256(bytes: read.array(5)) ?? .zero)
+            add(
+                Channel(
+                    number: Int(read.int(0)), name: name, digest: Digest128(bytes: read.array(2)) ?? .zero,
+                    cursor: cursor, ownBranch: read.isNull(6) ? nil : Int(read.int(6))))
+        }
+    }
+
+    private func add(_ channel: Channel) {
+        channels[channel.number] = channel
+        numbers[channel.name] = channel.number
+    }
+
+    var all: [Channel] { channels.values.sorted { $0.number < $1.number } }
+
+    subscript(number: Int) -> Channel? { channels[number] }
+
+    func name(_ number: Int) -> String { channels[number]?.name ?? "?" }
+
+    func find(_ name: String) -> Channel? { numbers[name].flatMap { channels[$0] } }
+
+    /// The channel's number; a new channel is written down.
+    func number(_ name: String) throws(StoreError) -> Int {
+        if let known = numbers[name] { return known }
+        let number = (channels.keys.max() ?? 0) + 1
+        let insert = try sql("INSERT INTO kenh_channel(number, name, digest) VALUES(?, ?, ?)")
+        insert.bind(1, number)
+        insert.bind(2, copying: name)
+        insert.bind(3, copying: Digest128.zero.bytes)
+        try insert.run()
+        let cursor = ChannelCursor(channel: name, epoch: [], sequence: 0, logHash: .zero)
+        add(Channel(number: number, name: name, digest: .zero, cursor: cursor, ownBranch: nil))
+        return number
+    }
+
+    func add(_ digest: Digest128, to number: Int) {
+        guard digest != .zero else { return }
+        channels[number]?.digest += digest
+        dirty.insert(number)
+    }
+
+    func set(_ cursor: ChannelCursor) throws(StoreError) {
+        let number = try number(cursor.channel)
+        channels[number]?.cursor = cursor
+        dirty.insert(number)
+    }
+
+    func setOwnBranch(_ branch: Int, of number: Int) {
+        channels[number]?.ownBranch = branch
+        dirty.insert(number)
+    }
+
+    /// Writes what changed; at the end of each transaction.
+    func flush() throws(StoreError) {
+        let update = try sql(
+            "UPDATE kenh_channel SET digest = ?2, epoch = ?3, sequence = ?4, log_hash = ?5, own_branch = ?6 WHERE number = ?1")
+        for number in dirty {
+            guard let channel = channels[number] else { continue }
+            update.bind(1, number)
+            update.bind(2, copying: channel.digest.bytes)
+            update.bind(3, copying: channel.cursor.epoch)
+            update.bind(4, Int64(channel.cursor.sequence))
+            update.bind(5, copying: channel.cursor.logHash.bytes)
+            if let branch = channel.ownBranch { update.bind(6, branch) } else { update.bindNull(6) }
+            try update.run()
+        }
+        dirty = []
+    }
+}

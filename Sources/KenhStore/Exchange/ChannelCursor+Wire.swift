@@ -1,0 +1,14 @@
+import Foundation
+import KenhMerge
+import KenhProtocol
+
+extension ChannelCursor {
+    public var wire: WireCursor {
+        var wire = WireCursor()
+        wire.channel = channel
+        wire.epoch = Data(epoch)
+        wire.sequence = sequence
+        wire.logHash = Data(logHash.bytes)
+        return wire
+    }
+}

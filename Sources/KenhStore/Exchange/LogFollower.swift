@@ -1,0 +1,103 @@
+import Foundation
+import KenhMerge
+import KenhProtocol
+
+/// Follows the centre's log: checks that entries continue what was taken before, that the registry's statements are
+/// signed by the centre and blocks by their devices, and makes a delivery of them. Nothing of a response that fails
+/// a check is taken.
+public struct LogFollower {
+    private let servingKey: PublicKey
+    private let organisation: Hash256
+    private var cursors: [String: ChannelCursor]
+    private var keys: [ReplicaID: PublicKey] = [:]
+    private let knownKey: (ReplicaID) throws -> PublicKey?
+
+    /// - Parameter knownKey: the device key of a replica that an earlier delivery brought.
+    public init(
+        servingKey: PublicKey, organisation: Hash256, cursors: [ChannelCursor],
+        knownKey: @escaping (ReplicaID) throws -> PublicKey?
+    ) {
+        self.servingKey = servingKey
+        self.organisation = organisation
+        self.cursors = Dictionary(cursors.map { ($0.channel, $0) }) { $1 }
+        self.knownKey = knownKey
+    }
+
+    /// - Throws: ``ProtocolError``: `brokenLink` where the entries do not continue the cursor, `badSignature`,
+    ///   `malformed`, `unknownDevice`.
+    public mutating func follow(_ entries: [WireLogEntry], epoch: [UInt8]) throws -> Delivery {
+        var delivery = Delivery()
+        for entry in entries {
+            let hash = try advance(entry, epoch: epoch)
+            switch entry.kind {
+            case .block: delivery.items.append(try item(entry, hash))
+            case .registry: delivery.registry += try facts(entry, hash)
+            default: throw ProtocolError(.unsupportedVersion, "the centre's log has entries that need a newer Kenh")
+            }
+        }
+        let moved = Set(entries.map(\.channel))
+        delivery.cursors = cursors.values.filter { moved.contains($0.channel) }.sorted { $0.channel < $1.channel }
+        return delivery
+    }
+
+    private mutating func advance(_ entry: WireLogEntry, epoch: [UInt8]) throws -> Hash256 {
+        let cursor = cursors[entry.channel]
+        guard entry.sequence == (cursor?.sequence ?? 0) + 1, cursor == nil || cursor?.epoch == epoch else {
+            throw ProtocolError(
+                .brokenLink, "the centre's log of \(entry.channel) does not go on from where this device stands",
+                recovery: .resync)
+        }
+        guard let object = Hash256(bytes: entry.objectHash) else {
+            throw ProtocolError(.malformed, "a log entry names no object")
+        }
+        let hash = EntryHash.next(
+            after: cursor?.logHash ?? .zero, kind: entry.kind, channel: entry.channel, sequence: entry.sequence,
+            object: object, acceptedAtMilliseconds: entry.acceptedAtMs)
+        cursors[entry.channel] = ChannelCursor(
+            channel: entry.channel, epoch: epoch, sequence: entry.sequence, logHash: hash)
+        return object
+    }
+
+    /// The log hashes that the response's heads have to agree with.
+    public func logHash(of channel: String) -> (sequence: UInt64, hash: Hash256)? {
+        cursors[channel].map { ($0.sequence, $0.logHash) }
+    }
+
+    private func item(_ entry: WireLogEntry, _ object: Hash256) throws -> Delivery.Item {
+        let acceptance = Delivery.Acceptance(
+            sequence: entry.sequence, acceptedAtMilliseconds: entry.acceptedAtMs)
+        guard entry.hasBlock else { return Delivery.Item(hash: object, block: nil, acceptance: acceptance) }
+        let block = try Block(entry.block)
+        guard block.hash == object, block.header.channel == entry.channel,
+            block.header.organisation == organisation
+        else { throw ProtocolError(.brokenLink, "a log entry carries another block than it names") }
+        guard let key = try keys[block.header.replica] ?? knownKey(block.header.replica) else {
+            throw ProtocolError(.unknownDevice, "a block's writer is not in the registry", recovery: .resync)
+        }
+        try block.verify(deviceKey: key)
+        return Delivery.Item(hash: object, block: block, acceptance: acceptance)
+    }
+
+    private mutating func facts(_ entry: WireLogEntry, _ object: Hash256) throws -> [RegistryFact] {
+        guard entry.channel == ChannelName.registry,
+            Hashing.sha256(domain: .registry, Array(entry.registry.statement)) == object
+        else { throw ProtocolError(.brokenLink, "a registry entry carries another statement than it names") }
+        let statement: WireRegistryStatement = try entry.registry.verified(by: servingKey, domain: .registryStatement)
+        guard statement.organisation.elementsEqual(organisation.bytes) else {
+            throw ProtocolError(.wrongOrganisation, "a registry entry is for another organisation")
+        }
+        switch statement.what {
+        case .cellAdded(let cell): return [.cell(code: cell.code, name: cell.name)]
+        case .deviceAdded(let device):
+            return [.device(key: try PublicKey(bytes: device.key), cell: device.cell, name: device.name)]
+        case .replicaAdded(let added):
+            guard let replica = ReplicaID(bytes: added.replica) else {
+                throw ProtocolError(.malformed, "a registry entry names no replica")
+            }
+            let key = try PublicKey(bytes: added.deviceKey)
+            keys[replica] = key
+            return [.replica(replica, device: key)]
+        case nil: return []
+        }
+    }
+}

@@ -1,0 +1,51 @@
+import KenhMerge
+import KenhProtocol
+
+/// The centre's registry as this store has taken it in.
+struct RegistryTable {
+    let sql: StatementCache
+
+    func record(_ facts: [RegistryFact]) throws(StoreError) {
+        for fact in facts {
+            switch fact {
+            case .cell(let code, let name):
+                try run("INSERT OR REPLACE INTO kenh_cell(code, name) VALUES(?, ?)", [.text(code), .text(name)])
+            case .device(let key, let cell, let name):
+                try run(
+                    "INSERT OR REPLACE INTO kenh_device(key, cell, name) VALUES(?, ?, ?)",
+                    [.blob(key.bytes), .text(cell), .text(name)])
+            case .replica(let replica, let device):
+                try run(
+                    "INSERT OR REPLACE INTO kenh_replica(replica, device_key) VALUES(?, ?)",
+                    [.blob(replica.bytes), .blob(device.bytes)])
+            }
+        }
+    }
+
+    private func run(_ text: String, _ values: [Value]) throws(StoreError) {
+        let statement = try sql(text)
+        for (i, value) in values.enumerated() { statement.bind(Int32(i + 1), copying: value) }
+        try statement.run()
+    }
+
+    /// Whose signature the blocks of a replica bear.
+    func deviceKey(of replica: ReplicaID) throws -> PublicKey? {
+        let read = try sql("SELECT device_key FROM kenh_replica WHERE replica = ?")
+        defer { read.reset() }
+        read.bind(1, copying: replica.bytes)
+        return try read.step() ? try PublicKey(bytes: read.array(0)) : nil
+    }
+
+    /// The cell's code for people; the centre's own device has none.
+    func author(of replica: ReplicaID) throws(StoreError) -> String {
+        let read = try sql(
+            """
+            SELECT d.cell, d.name FROM kenh_replica r JOIN kenh_device d ON d.key = r.device_key WHERE r.replica = ?
+            """)
+        defer { read.reset() }
+        read.bind(1, copying: replica.bytes)
+        guard try read.step() else { return replica.description }
+        let cell = read.string(0)
+        return cell.isEmpty ? read.string(1) : cell
+    }
+}

@@ -1,0 +1,90 @@
+import KenhMerge
+import KenhProtocol
+
+/// What a store offers to whoever exchanges blocks with it.
+extension Store {
+    /// Blocks without an acknowledgement, in the order in which they were taken, and where each channel's log stands.
+    public struct Outbox: Sendable {
+        public let blocks: [Block]
+        public let cursors: [ChannelCursor]
+        /// Whether there are more unsent blocks than these.
+        public let hasMore: Bool
+    }
+
+    /// Seals what is pending and reads the next blocks to send.
+    public func outbox(as identity: StoreIdentity, limitBytes: Int) throws(StoreError) -> Outbox {
+        try transaction { db, core in
+            try withoutCapture(db) {
+                _ = try Sealer(core: core, identity: identity, now: now, random: SystemRandomNumberGenerator()).seal()
+            }
+            let blocks = try core.blocks.unsent(limitBytes: limitBytes, limitCount: Limits.blocksPerRequest)
+            let read = try core.sql("SELECT count(*) FROM kenh_block WHERE sequence IS NULL")
+            defer { read.reset() }
+            let total = try read.step() ? Int(read.int(0)) : 0
+            return Outbox(
+                blocks: blocks, cursors: core.channels.all.map(\.cursor).filter { $0.sequence > 0 },
+                hasMore: total > blocks.count)
+        }
+    }
+
+    /// Digests of the merged state, for channels with nothing unsent or pending here; others cannot be compared.
+    public func settledDigests() throws(StoreError) -> [String: Digest128] {
+        try reading { core in
+            let pending = try core.lastPending() > 0
+            guard !pending else { return [:] }
+            let read = try core.sql("SELECT DISTINCT ch FROM kenh_block WHERE sequence IS NULL OR is_applied = 0")
+            defer { read.reset() }
+            var unsettled: Set<Int> = []
+            while try read.step() { unsettled.insert(Int(read.int(0))) }
+            return Dictionary(
+                uniqueKeysWithValues: core.channels.all.filter { !unsettled.contains($0.number) }
+                    .map { ($0.name, $0.digest) })
+        }
+    }
+
+    public func cursors() throws(StoreError) -> [ChannelCursor] {
+        try reading { $0.channels.all.map(\.cursor) }
+    }
+
+    public func block(_ hash: Hash256) throws(StoreError) -> Block? {
+        try reading { try $0.blocks.block(hash) }
+    }
+
+    /// The key whose signature a replica's blocks bear; nil where the registry does not know the replica.
+    public func deviceKey(of replica: ReplicaID) throws(StoreError) -> PublicKey? {
+        try reading { try RegistryTable(sql: $0.sql).deviceKey(of: replica) }
+    }
+
+    public func authors() throws(StoreError) -> [ReplicaID: String] {
+        try reading { core in
+            let read = try core.sql("SELECT replica FROM kenh_replica")
+            var replicas: [ReplicaID] = []
+            while try read.step() { ReplicaID(bytes: read.array(0)).map { replicas.append($0) } }
+            let registry = RegistryTable(sql: core.sql)
+            return Dictionary(uniqueKeysWithValues: try replicas.map { ($0, try registry.author(of: $0)) })
+        }
+    }
+
+    /// Facts of the application's own, such as identity and configuration, by key.
+    public func fact(_ key: String) throws(StoreError) -> Value { try reading { try $0.meta.value(key) } }
+
+    public func setFact(_ key: String, _ value: Value) throws(StoreError) {
+        try transaction { _, core in try core.meta.set(key, value) }
+    }
+
+    /// What the local clock lacks to the centre's, in milliseconds: unsealed changes are re-timed by it.
+    public func setClockOffset(milliseconds: Int64) throws(StoreError) {
+        try setFact("clock_offset", .integer(milliseconds))
+    }
+
+    /// What people should be told, oldest first.
+    public func notices() throws(StoreError) -> [(atMilliseconds: Int64, code: String, message: String)] {
+        try reading { core in
+            let read = try core.sql("SELECT at, code, message FROM kenh_notice ORDER BY number")
+            defer { read.reset() }
+            var notices: [(atMilliseconds: Int64, code: String, message: String)] = []
+            while try read.step() { notices.append((read.int(0), read.string(1), read.string(2))) }
+            return notices
+        }
+    }
+}

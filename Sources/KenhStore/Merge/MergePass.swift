@@ -1,0 +1,397 @@
+import KenhMerge
+import KenhProtocol
+
+/// Merges opened blocks into row states and tables, row by row in id order, inside the caller's transaction and with
+/// triggers off.
+final class MergePass {
+    /// A change, or the correction of its clock.
+    private struct Item {
+        var table: Int
+        var prefix: UInt64
+        var block: Int32
+        var change: Int32
+    }
+
+    private let core: StoreCore
+    private let blocks: [OpenedBlock]
+    /// The blocks' effective clocks changed; nothing else is to be merged.
+    private let isRetiming: Bool
+    private var items: [Item] = []
+    private var predecessors: [Dot] = []
+    private var state = RowState()
+    private(set) var touchedTables: Set<Int> = []
+    private(set) var changeCount = 0
+
+    init(_ blocks: [OpenedBlock], core: StoreCore, isRetiming: Bool = false) {
+        self.blocks = blocks
+        self.core = core
+        self.isRetiming = isRetiming
+    }
+
+    func run() throws {
+        collect()
+        var at = 0
+        while at < items.count {
+            var end = at + 1
+            while end < items.count, isSameRow(items[at], items[end]) { end += 1 }
+            try merge(at..<end)
+            at = end
+        }
+    }
+
+    private func collect() {
+        items.reserveCapacity(blocks.reduce(0) { $0 + $1.body.count })
+        for (number, block) in blocks.enumerated() {
+            for change in 0..<block.body.count {
+                if isRetiming, block.clock(change) == block.body.clocks[change] { continue }
+                let prefix = block.withID(change) { PendingChunk.prefix($0) }
+                items.append(
+                    Item(
+                        table: block.map(change).table.number, prefix: prefix, block: Int32(number),
+                        change: Int32(change)))
+            }
+        }
+        changeCount = items.count
+        if !isSorted { items.sort(by: precedes) }
+    }
+
+    private var isSorted: Bool {
+        for i in items.indices.dropFirst() where precedes(items[i], items[i - 1]) { return false }
+        return true
+    }
+
+    private func precedes(_ a: Item, _ b: Item) -> Bool {
+        if a.table != b.table { return a.table < b.table }
+        if a.prefix != b.prefix { return a.prefix < b.prefix }
+        let order = compareIDs(a, b)
+        if order != 0 { return order < 0 }
+        return a.block != b.block ? a.block < b.block : a.change < b.change
+    }
+
+    private func compareIDs(_ a: Item, _ b: Item) -> Int {
+        blocks[Int(a.block)].withID(Int(a.change)) { x in
+            blocks[Int(b.block)].withID(Int(b.change)) { y in IDOrder.compare(x, y) }
+        }
+    }
+
+    private func isSameRow(_ a: Item, _ b: Item) -> Bool {
+        a.table == b.table && a.prefix == b.prefix && blocks[Int(a.block)].channel == blocks[Int(b.block)].channel
+            && compareIDs(a, b) == 0
+    }
+
+    // MARK: one row
+
+    private func merge(_ range: Range<Int>) throws {
+        let first = items[range.lowerBound]
+        let block = blocks[Int(first.block)]
+        let table = block.map(Int(first.change)).table
+        touchedTables.insert(table.number)
+        try block.withIDThrowing(Int(first.change)) { id in
+            let found = try core.rows.load(table: table, id: id, into: &state)
+            if found == nil { state.writes.removeAll(keepingCapacity: true) }
+            if let found, found.channel != block.channel || !found.others.isEmpty {
+                try mergeBesideOthers(range, found, table: table, id: id, channel: block.channel)
+            } else {
+                try mergeAlone(range, table: table, id: id, channel: block.channel, isNew: found == nil)
+            }
+        }
+    }
+
+    private func mergeAlone(
+        _ range: Range<Int>, table: LocalTable, id: UnsafeRawBufferPointer, channel: Int, isNew: Bool
+    ) throws {
+        let seed = table.rowSeed(id)
+        let before = isNew ? Digest128.zero : try digest(table, seed)
+        let wasShown = state.isShown && table.declared != nil
+        let mightConflict = state.mayConflict
+        try apply(range)
+        if table.declared == nil {
+            hold()
+        } else {
+            let settled = try show(table: table, id: id, channel: channel, wasShown: wasShown)
+            guard settled else {
+                return try mergeIntoTakenLine(table: table, id: id, channel: channel, isNew: isNew, before: before)
+            }
+        }
+        try save(table: table, id: id, channel: channel, isNew: isNew, mightConflict: mightConflict)
+        core.channels.add(try digest(table, seed) - before, to: channel)
+    }
+
+    private func save(
+        table: LocalTable, id: UnsafeRawBufferPointer, channel: Int, isNew: Bool, mightConflict: Bool
+    ) throws {
+        try core.rows.save(state, table: table, id: id, channel: channel, isNew: isNew)
+        let mayConflict = state.mayConflict && state.isShown
+        if mayConflict || mightConflict {
+            try core.rows.setConflict(mayConflict, table: table, id: id, channel: channel)
+        }
+    }
+
+    private func digest(_ table: LocalTable, _ seed: Digest128) throws -> Digest128 {
+        try state.digest(row: seed, columns: table.columnSeeds, place: core.index.place(of:))
+    }
+
+    private func apply(_ range: Range<Int>) throws {
+        for i in range {
+            let block = blocks[Int(items[i].block)]
+            let number = Int(items[i].change)
+            let dot = Dot(branch: UInt32(block.branch), counter: block.counter(number))
+            if isRetiming {
+                if let at = state.writes.firstIndex(where: { $0.dot == dot }) {
+                    state.writes[at].clock = block.clock(number)
+                }
+                continue
+            }
+            predecessors.removeAll(keepingCapacity: true)
+            for wire in block.body.predecessors(of: number) {
+                let branch = block.branches[Int(wire.reference)]
+                // A counter that its line does not have names nothing that could ever be here.
+                if let dot = core.index.dot(counter: wire.counter, onLineOf: branch) { predecessors.append(dot) }
+            }
+            let change = Change(
+                dot: dot, clock: block.clock(number), kind: block.body.kinds[number], columns: block.columns(number),
+                source: Int32(i))
+            state.apply(change, predecessors: predecessors[...])
+        }
+    }
+
+    // MARK: the table
+
+    /// Makes the table show the winners. False where another channel's row has the line.
+    private func show(
+        table: LocalTable, id: UnsafeRawBufferPointer, channel: Int, wasShown: Bool
+    ) throws -> Bool {
+        let settlement = state.settle(wasShown: wasShown, tableColumns: table.shown, order: core.index)
+        var fetched: [Value] = []
+        if !settlement.fetch.isEmpty || settlement.action == .delete, wasShown {
+            fetched = try TableLine(core: core, table: table).read(id: Array(id)) ?? []
+        }
+        switch settlement.action {
+        case .none: break
+        case .insert:
+            guard try insert(settlement.put, table: table, id: id, channel: channel) else { return false }
+        case .update: try update(settlement.put, table: table, id: id)
+        case .delete: try TableLine(core: core, table: table).delete(id: Array(id))
+        }
+        place(settlement, table: table, fetched: fetched)
+        return true
+    }
+
+    private func place(_ settlement: Settlement, table: LocalTable, fetched: [Value]) {
+        if settlement.fetch.isEmpty, settlement.action != .delete, allIncomingWasPut(settlement) {
+            return state.placeAllInTable()
+        }
+        state.place(tableColumns: table.shown, order: core.index, incoming: value) { column in
+            guard let declared = table.declaredNumbers.firstIndex(of: column), declared < fetched.count else {
+                return .null
+            }
+            return fetched[declared]
+        }
+    }
+
+    private func allIncomingWasPut(_ settlement: Settlement) -> Bool {
+        var carried = 0
+        for write in state.writes {
+            if !write.held.isEmpty { return false }
+            if write.source != Write.inTable { carried += write.columns.subtracting(.existence).count }
+        }
+        return settlement.put.count == carried
+    }
+
+    private func hold() {
+        state.place(tableColumns: [], order: core.index, incoming: value) { _ in .null }
+    }
+
+    private func value(_ source: Int32, _ column: Int) -> Value {
+        let item = items[Int(source)]
+        let block = blocks[Int(item.block)]
+        return block.body.value(block.value(Int(item.change), column: column))
+    }
+
+    private func insert(
+        _ put: [Placement], table: LocalTable, id: UnsafeRawBufferPointer, channel: Int
+    ) throws -> Bool {
+        let statement = try core.sql(TableSQL.insert(table, columns: put))
+        bindID(statement, 1, table, id)
+        var next: Int32 = 2
+        if table.channelColumn != nil {
+            statement.bind(2, copying: core.channels.name(channel))
+            next = 3
+        }
+        for placement in put {
+            bind(statement, next, placement, table)
+            next += 1
+        }
+        return try statement.runUnlessConstraint()
+    }
+
+    private func update(_ put: [Placement], table: LocalTable, id: UnsafeRawBufferPointer) throws {
+        let statement = try core.sql(TableSQL.update(table, columns: put))
+        var next: Int32 = 1
+        for placement in put {
+            bind(statement, next, placement, table)
+            next += 1
+        }
+        bindID(statement, next, table, id)
+        try statement.run()
+    }
+
+    private func bindID(_ statement: Statement, _ index: Int32, _ table: LocalTable, _ id: UnsafeRawBufferPointer) {
+        if table.idType == .text { statement.bind(index, text: id) } else { statement.bind(index, blob: id) }
+    }
+
+    private func bind(_ statement: Statement, _ index: Int32, _ placement: Placement, _ table: LocalTable) {
+        let write = state.writes[Int(placement.write)]
+        let column = Int(placement.column)
+        guard let type = table.columns[column].declared?.type else { return statement.bindNull(index) }
+        if let held = write.heldValue(column) {
+            // A value of another type came from a node with another schema: the state keeps it, the table cannot.
+            return type.accepts(held.tag) ? statement.bind(index, copying: held) : statement.bindNull(index)
+        }
+        guard write.source != Write.inTable else { return statement.bindNull(index) }
+        let item = items[Int(write.source)]
+        let block = blocks[Int(item.block)]
+        let ref = block.value(Int(item.change), column: column)
+        guard type.accepts(ref.tag) else { return statement.bindNull(index) }
+        block.bind(ref, to: statement, index)
+    }
+
+    // MARK: one id in two channels
+
+    /// Two cells gave one id to rows of different channels. Both states are kept; the row whose channel has the lower
+    /// name is shown, on every node.
+    private func mergeBesideOthers(
+        _ range: Range<Int>, _ found: (channel: Int, others: [(channel: Int, state: RowState)]), table: LocalTable,
+        id: UnsafeRawBufferPointer, channel: Int
+    ) throws {
+        var states = [found.channel: state]
+        for other in found.others { states[other.channel] = other.state }
+        let isNew = states[channel] == nil
+        let shownBefore = lowestShown(states, table)
+        state = states[channel] ?? RowState()
+        let before = isNew ? Digest128.zero : try digest(table, table.rowSeed(id))
+        let mightConflict = state.mayConflict
+        if let shownBefore {
+            state = states[shownBefore] ?? RowState()
+            try lift(table: table, id: id)
+            states[shownBefore] = state
+            if shownBefore != channel {
+                try core.rows.save(state, table: table, id: id, channel: shownBefore, isNew: false)
+            }
+        }
+        state = states[channel] ?? RowState()
+        try apply(range)
+        hold()
+        states[channel] = state
+        try save(table: table, id: id, channel: channel, isNew: isNew, mightConflict: mightConflict)
+        core.channels.add(try digest(table, table.rowSeed(id)) - before, to: channel)
+        guard let shown = lowestShown(states, table) else { return }
+        state = states[shown] ?? RowState()
+        _ = try show(table: table, id: id, channel: shown, wasShown: false)
+        try core.rows.save(state, table: table, id: id, channel: shown, isNew: false)
+    }
+
+    /// Brings a row's line up to its state after the table or one of its columns was declared.
+    func showKept(table: LocalTable, id: [UInt8]) throws {
+        try id.withUnsafeBytes { bytes in
+            guard let found = try core.rows.load(table: table, id: bytes, into: &state) else { return }
+            var states = [found.channel: state]
+            for other in found.others { states[other.channel] = other.state }
+            guard let shown = lowestShown(states, table) else { return }
+            state = states[shown] ?? RowState()
+            let isThere = try TableLine(core: core, table: table).read(id: id) != nil
+            _ = try show(table: table, id: bytes, channel: shown, wasShown: isThere)
+            try core.rows.save(state, table: table, id: bytes, channel: shown, isNew: false)
+        }
+    }
+
+    private func lowestShown(_ states: [Int: RowState], _ table: LocalTable) -> Int? {
+        guard table.declared != nil else { return nil }
+        return states.filter { $0.value.isShown }.keys.min {
+            core.channels.name($0).utf8.lexicographicallyPrecedes(core.channels.name($1).utf8)
+        }
+    }
+
+    /// Takes a row's line out of the table, all its values into the state.
+    private func lift(table: LocalTable, id: UnsafeRawBufferPointer) throws {
+        let line = TableLine(core: core, table: table)
+        let values = try line.read(id: Array(id)) ?? []
+        state.place(tableColumns: [], order: core.index, incoming: value) { column in
+            guard let declared = table.declaredNumbers.firstIndex(of: column), declared < values.count else {
+                return .null
+            }
+            return values[declared]
+        }
+        try line.delete(id: Array(id))
+    }
+
+    /// The line exists without a state: written while capture was off. What was merged replaces it.
+    private func mergeIntoTakenLine(
+        table: LocalTable, id: UnsafeRawBufferPointer, channel: Int, isNew: Bool, before: Digest128
+    ) throws {
+        try TableLine(core: core, table: table).delete(id: Array(id))
+        guard try show(table: table, id: id, channel: channel, wasShown: false) else {
+            throw StoreError(.corrupt, "the line of a row in \(table.name) cannot be written")
+        }
+        try save(table: table, id: id, channel: channel, isNew: isNew, mightConflict: true)
+        core.channels.add(try digest(table, table.rowSeed(id)) - before, to: channel)
+    }
+}
+
+/// The few statements of a synced table, by the columns that they write.
+enum TableSQL {
+    static func insert(_ table: LocalTable, columns: [Placement]) -> String {
+        if columns.count == table.shown.count { return table.insertAll }
+        let names = columns.map { quoted(table.columns[Int($0.column)].name) }
+        return insert(table, names: names)
+    }
+
+    static func insert(_ table: LocalTable, names: [String]) -> String {
+        let all = ["id"] + (table.channelColumn.map { [quoted($0)] } ?? []) + names
+        let marks = all.map { _ in "?" }.joined(separator: ", ")
+        return "INSERT INTO \(quoted(table.name))(\(all.joined(separator: ", "))) VALUES(\(marks))"
+    }
+
+    static func update(_ table: LocalTable, columns: [Placement]) -> String {
+        var mask: UInt64 = 0
+        for placement in columns { mask |= 1 << UInt64(placement.column) }
+        return table.update(mask) {
+            let sets = columns.map { "\(quoted(table.columns[Int($0.column)].name)) = ?" }.joined(separator: ", ")
+            return "UPDATE \(quoted(table.name)) SET \(sets) WHERE id = ?"
+        }
+    }
+}
+
+extension OpenedBlock {
+    @inline(__always)
+    func withID<T>(_ change: Int, _ body: (UnsafeRawBufferPointer) -> T) -> T {
+        self.body.arena.withUnsafeBytes {
+            let start = Int(self.body.idStarts[change])
+            return body(UnsafeRawBufferPointer(rebasing: $0[start..<start + Int(self.body.idLengths[change])]))
+        }
+    }
+
+    func withIDThrowing<T>(_ change: Int, _ body: (UnsafeRawBufferPointer) throws -> T) throws -> T {
+        try self.body.arena.withUnsafeBytes {
+            let start = Int(self.body.idStarts[change])
+            return try body(UnsafeRawBufferPointer(rebasing: $0[start..<start + Int(self.body.idLengths[change])]))
+        }
+    }
+
+    /// Binds without a copy: the block outlives the statement's step.
+    @inline(__always)
+    func bind(_ ref: ValueRef, to statement: Statement, _ index: Int32) {
+        switch ref.tag {
+        case .null, .commitment: statement.bindNull(index)
+        case .integer: statement.bind(index, Int64(bitPattern: ref.payload))
+        case .real: statement.bind(index, Double(bitPattern: ref.payload))
+        case .text: body.arena.withUnsafeBytes { statement.bind(index, text: Self.slice($0, ref)) }
+        case .blob: body.arena.withUnsafeBytes { statement.bind(index, blob: Self.slice($0, ref)) }
+        }
+    }
+
+    @inline(__always)
+    private static func slice(_ arena: UnsafeRawBufferPointer, _ ref: ValueRef) -> UnsafeRawBufferPointer {
+        UnsafeRawBufferPointer(rebasing: arena[Int(ref.payload)..<Int(ref.payload) + Int(ref.count)])
+    }
+}

@@ -1,0 +1,185 @@
+import KenhMerge
+import KenhProtocol
+
+/// Takes blocks in: writes them down, and merges every group whose blocks and whose predecessors' blocks are here.
+final class Merger {
+    /// Changes that are sorted and merged together.
+    static let batchLimit = 1 << 16
+
+    private let core: StoreCore
+    private let now: Int64
+    private(set) var report = DeliveryReport()
+    private(set) var touchedTables: Set<Int> = []
+    private var scheduled: [OpenedBlock] = []
+    private var scheduledCount = 0
+    private var scheduledHashes: Set<Hash256> = []
+    private var retimed: [Block] = []
+
+    init(core: StoreCore, now: Int64) {
+        self.core = core
+        self.now = now
+    }
+
+    func take(_ items: [Delivery.Item]) throws {
+        var waiting = try core.blocks.held()
+        for item in items { try writeDown(item, waiting: &waiting) }
+        try retime()
+        try mergeReady(waiting)
+    }
+
+    private func writeDown(_ item: Delivery.Item, waiting: inout [Block]) throws {
+        if try core.blocks.contains(item.hash) {
+            guard let acceptance = item.acceptance else { return }
+            return try accept(item.hash, acceptance)
+        }
+        guard let block = item.block else {
+            throw StoreError(
+                .notFound, "the centre has a block of this device that is not here", advice: "sync again", recovery: .resync)
+        }
+        let channel = try core.channels.number(block.header.channel)
+        let branch = try core.index.branch(for: block.header, channel: channel)
+        try core.blocks.insert(
+            block, channel: channel, branch: branch, isApplied: false, sequence: item.acceptance?.sequence,
+            acceptedAt: item.acceptance?.acceptedAtMilliseconds)
+        if let branch { try append(block, to: branch) }
+        report.newBlocks += 1
+        waiting.append(block)
+    }
+
+    private func append(_ block: Block, to branch: Int) throws(StoreError) {
+        try core.index.append(
+            .init(
+                first: block.header.firstCounter, count: UInt64(block.header.count), hash: block.hash, isApplied: false),
+            to: branch)
+    }
+
+    /// A receipt: the earliest acceptance counts, and a claim beyond its tolerance is corrected.
+    private func accept(_ hash: Hash256, _ acceptance: Delivery.Acceptance) throws {
+        if let known = try core.blocks.acceptance(of: hash), known.acceptedAt <= acceptance.acceptedAtMilliseconds {
+            return
+        }
+        try core.blocks.accept(hash, sequence: acceptance.sequence, acceptedAt: acceptance.acceptedAtMilliseconds)
+        guard let block = try core.blocks.block(hash),
+            block.header.lastClock.effective(acceptedAtMilliseconds: acceptance.acceptedAtMilliseconds)
+                != block.header.lastClock
+        else { return }
+        retimed.append(block)
+    }
+
+    private func retime() throws {
+        guard !retimed.isEmpty else { return }
+        var opened: [OpenedBlock] = []
+        for block in retimed {
+            guard try core.index.block(hash: block.hash)?.isApplied == true, let ready = try open(block) else { continue }
+            opened.append(ready)
+            try core.notice(
+                "clock", at: now,
+                "this device's clock was ahead: the times of \(block.header.count) changes were corrected")
+        }
+        let pass = MergePass(opened, core: core, isRetiming: true)
+        try pass.run()
+        touchedTables.formUnion(pass.touchedTables)
+        retimed = []
+    }
+
+    // MARK: readiness
+
+    private func mergeReady(_ blocks: [Block]) throws {
+        var waiting = blocks
+        var progressed = true
+        while progressed, !waiting.isEmpty {
+            progressed = false
+            let (groups, rest) = Self.groups(waiting)
+            waiting = rest
+            for group in groups {
+                if try schedule(group) { progressed = true } else { waiting += group }
+            }
+        }
+        try mergeScheduled()
+        report.heldBlocks = waiting.count
+    }
+
+    /// Whole groups in order of their first block, and the blocks of incomplete ones.
+    private static func groups(_ blocks: [Block]) -> (whole: [[Block]], rest: [Block]) {
+        var followers: [Hash256: Block] = [:]
+        for block in blocks where !block.header.isGroupStart { followers[block.header.previous] = block }
+        var whole: [[Block]] = []
+        var used: Set<Hash256> = []
+        for block in blocks where block.header.isGroupStart {
+            var group = [block]
+            while !group[group.count - 1].header.isGroupEnd, let next = followers[group[group.count - 1].hash] {
+                group.append(next)
+            }
+            guard group[group.count - 1].header.isGroupEnd else { continue }
+            whole.append(group)
+            used.formUnion(group.map(\.hash))
+        }
+        return (whole, blocks.filter { !used.contains($0.hash) })
+    }
+
+    private func schedule(_ group: [Block]) throws -> Bool {
+        var ready: [OpenedBlock] = []
+        var hashes: Set<Hash256> = []
+        for block in group {
+            guard let opened = try open(block, besides: hashes) else { return false }
+            hashes.insert(block.hash)
+            ready.append(opened)
+        }
+        for opened in ready {
+            try opened.meetTables(core.catalogue, core.sql)
+            scheduledHashes.insert(opened.block.hash)
+            scheduled.append(opened)
+            scheduledCount += opened.body.count
+            if scheduledCount >= Self.batchLimit { try mergeScheduled() }
+        }
+        return true
+    }
+
+    /// The block with its branches resolved; nil while it builds on something that is not merged here, or is not
+    /// readable by this version (its lane waits, others go on).
+    private func open(_ block: Block, besides group: Set<Hash256> = []) throws -> OpenedBlock? {
+        let channel = try core.channels.number(block.header.channel)
+        guard let branch = try branch(of: block, channel: channel, besides: group) else { return nil }
+        let body: BlockBody
+        do { body = try core.codec.open(block) } catch {
+            try core.notice("unreadable", at: now, "a block of replica \(block.header.replica) waits: \(error.message)")
+            return nil
+        }
+        let accepted = try core.blocks.acceptance(of: block.hash)?.acceptedAt
+        let opened = OpenedBlock(block, body: body, channel: channel, acceptedAt: accepted)
+        opened.branches = [branch]
+        for pin in body.pins {
+            guard let pinned = try core.index.block(pinnedBy: pin, channel: channel),
+                pinned.isApplied || scheduledHashes.contains(pinned.hash) || group.contains(pinned.hash)
+            else { return nil }
+            opened.branches.append(pinned.branch)
+        }
+        try opened.meetTables(core.catalogue, core.sql)
+        return opened
+    }
+
+    private func branch(of block: Block, channel: Int, besides group: Set<Hash256>) throws(StoreError) -> Int? {
+        let previous = block.header.previous
+        if previous != .zero, !group.contains(previous), !scheduledHashes.contains(previous) {
+            guard try core.index.block(hash: previous)?.isApplied == true else { return nil }
+        }
+        if let known = try core.index.block(hash: block.hash)?.branch { return known }
+        guard let branch = try core.index.branch(for: block.header, channel: channel) else { return nil }
+        try core.blocks.setBranch(branch, of: block.hash)
+        try append(block, to: branch)
+        return branch
+    }
+
+    private func mergeScheduled() throws {
+        guard !scheduled.isEmpty else { return }
+        let pass = MergePass(scheduled, core: core)
+        try pass.run()
+        report.changes += pass.changeCount
+        touchedTables.formUnion(pass.touchedTables)
+        for opened in scheduled {
+            try core.blocks.markApplied(opened.block.hash, branch: opened.branch)
+            try core.index.markApplied(opened.block.hash, on: opened.branch)
+        }
+        (scheduled, scheduledCount) = ([], 0)
+    }
+}

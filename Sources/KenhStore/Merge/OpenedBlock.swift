@@ -1,0 +1,70 @@
+import KenhMerge
+import KenhProtocol
+
+/// A block made ready to be merged here: decoded, its tables and columns in this node's numbers, its pins resolved.
+final class OpenedBlock {
+    struct TableMap {
+        let table: LocalTable
+        /// This node's number of each of the body's columns, and the reverse (−1: the body does not name it).
+        let columns: [Int]
+        let places: [Int]
+        let isIdentity: Bool
+    }
+
+    let block: Block
+    let body: BlockBody
+    let channel: Int
+    let acceptedAt: Int64?
+    private(set) var maps: [TableMap] = []
+    /// The branch that each reference means: 0 the block's own, then the pins.
+    var branches: [Int] = []
+    var branch: Int { branches[0] }
+
+    init(_ block: Block, body: BlockBody, channel: Int, acceptedAt: Int64?) {
+        self.block = block
+        self.body = body
+        self.channel = channel
+        self.acceptedAt = acceptedAt
+    }
+
+    func meetTables(_ catalogue: TableCatalogue, _ sql: StatementCache) throws(StoreError) {
+        maps = []
+        for named in body.tables {
+            let table = try catalogue.meet(named, sql)
+            guard table.idType == named.idType else {
+                throw StoreError(.malformedBlock, "a block gives \(named.name) another type of id")
+            }
+            let columns = named.columns.map { table.column($0) ?? 0 }
+            var places = [Int](repeating: -1, count: table.columns.count)
+            for (place, column) in columns.enumerated() { places[column] = place }
+            maps.append(
+                TableMap(
+                    table: table, columns: columns, places: places, isIdentity: columns == Array(columns.indices)))
+        }
+    }
+
+    @inline(__always)
+    func map(_ change: Int) -> TableMap { maps[Int(body.tableRefs[change])] }
+
+    @inline(__always)
+    func columns(_ change: Int) -> ColumnSet {
+        let map = map(change)
+        let mask = body.masks[change]
+        if map.isIdentity { return ColumnSet(rawValue: mask) }
+        var result: ColumnSet = []
+        ColumnSet(rawValue: mask).forEach { result.insert(.column(map.columns[$0])) }
+        return result
+    }
+
+    /// The value that a change carries for one of this node's columns.
+    @inline(__always)
+    func value(_ change: Int, column: Int) -> ValueRef {
+        let place = map(change).places[column]
+        let rank = (body.masks[change] & (1 << UInt64(place) - 1)).nonzeroBitCount
+        return body.values[Int(body.valueStarts[change]) + rank]
+    }
+
+    func clock(_ change: Int) -> HybridClock { body.clocks[change].effective(acceptedAtMilliseconds: acceptedAt) }
+
+    func counter(_ change: Int) -> UInt64 { block.header.firstCounter + UInt64(change) }
+}

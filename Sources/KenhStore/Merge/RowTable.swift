@@ -1,0 +1,69 @@
+import KenhMerge
+import KenhProtocol
+
+/// Packed row states in `kenh_row`, and the list of rows that people may have to look at.
+final class RowTable {
+    private let sql: StatementCache
+    private var writer = ByteWriter()
+
+    init(_ sql: StatementCache) { self.sql = sql }
+
+    /// The states of an id, by channel: almost always none or one.
+    @inline(__always)
+    func load(
+        table: LocalTable, id: UnsafeRawBufferPointer, into state: inout RowState
+    ) throws(StoreError) -> (channel: Int, others: [(channel: Int, state: RowState)])? {
+        let read = try sql("SELECT ch, state FROM kenh_row WHERE tbl = ? AND id = ?")
+        bind(read, table, id)
+        guard try read.step() else { return nil }
+        let channel = Int(read.int(0))
+        try Self.unpack(read.bytes(1), into: &state)
+        var others: [(channel: Int, state: RowState)] = []
+        while try read.step() {
+            var other = RowState()
+            try Self.unpack(read.bytes(1), into: &other)
+            others.append((Int(read.int(0)), other))
+        }
+        return (channel, others)
+    }
+
+    private static func unpack(_ bytes: UnsafeRawBufferPointer, into state: inout RowState) throws(StoreError) {
+        do throws(MalformedBytes) { try state.unpack(bytes) } catch {
+            throw StoreError(.corrupt, "a row's state is damaged", advice: "run kenh verify and restore a backup")
+        }
+    }
+
+    private func bind(_ statement: Statement, _ table: LocalTable, _ id: UnsafeRawBufferPointer) {
+        statement.bind(1, table.number)
+        if table.idType == .text { statement.bind(2, text: id) } else { statement.bind(2, blob: id) }
+    }
+
+    func save(
+        _ state: RowState, table: LocalTable, id: UnsafeRawBufferPointer, channel: Int, isNew: Bool
+    ) throws(StoreError) {
+        let write = try sql(
+            isNew
+                ? "INSERT INTO kenh_row(tbl, id, ch, state) VALUES(?, ?, ?, ?)"
+                : "UPDATE kenh_row SET state = ?4 WHERE tbl = ?1 AND id = ?2 AND ch = ?3")
+        bind(write, table, id)
+        write.bind(3, channel)
+        writer.bytes.removeAll(keepingCapacity: true)
+        state.pack(into: &writer)
+        let failure = writer.bytes.withUnsafeBytes { bytes -> StoreError? in
+            write.bind(4, blob: bytes)
+            do throws(StoreError) { try write.run() } catch { return error }
+            return nil
+        }
+        if let failure { throw failure }
+    }
+
+    func setConflict(_ isConflict: Bool, table: LocalTable, id: UnsafeRawBufferPointer, channel: Int) throws(StoreError) {
+        let write = try sql(
+            isConflict
+                ? "INSERT OR IGNORE INTO kenh_conflict(tbl, id, ch) VALUES(?, ?, ?)"
+                : "DELETE FROM kenh_conflict WHERE tbl = ? AND id = ? AND ch = ?")
+        bind(write, table, id)
+        write.bind(3, channel)
+        try write.run()
+    }
+}

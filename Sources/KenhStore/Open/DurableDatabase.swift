@@ -1,0 +1,74 @@
+import CSQLite
+import Foundation
+
+/// A plain SQLite file with a store's durability and none of its tables: what the centre keeps its log in.
+/// One connection, from any thread, one transaction at a time.
+package final class DurableDatabase: Sendable {
+    private let lock = NSLock()
+    nonisolated(unsafe) private let handle: OpaquePointer
+    nonisolated(unsafe) private let sql: StatementCache
+
+    /// - Parameter ddl: makes the tables of an empty file.
+    package init(path: String, applicationID: Int64, format: Int64, ddl: String) throws(StoreError) {
+        try StoreFile.check(path, mustExist: false)
+        var opened: OpaquePointer?
+        let code = sqlite3_open_v2(
+            path, &opened, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_FULLMUTEX, nil)
+        guard code == SQLITE_OK, let opened else {
+            let error = StoreError(sqlite: code, on: opened)
+            sqlite3_close_v2(opened)
+            throw error
+        }
+        handle = opened
+        sqlite3_busy_timeout(opened, 10_000)
+        sql = StatementCache(opened)
+        do { try prepare(applicationID, format, ddl) } catch { throw StoreError(wrapping: error) }
+    }
+
+    deinit {
+        sql.clear()
+        sqlite3_close_v2(handle)
+    }
+
+    private func prepare(_ applicationID: Int64, _ format: Int64, _ ddl: String) throws {
+        try Durability.current.apply(sql)
+        try sql.execute("PRAGMA cache_size=-65536; PRAGMA secure_delete=OFF")
+        try write { sql in
+            let found = try StoreFile.pragma(sql, "application_id")
+            if found == 0, try StoreFile.isEmpty(sql) {
+                try sql.execute(ddl)
+                try sql.execute("PRAGMA application_id=\(applicationID); PRAGMA user_version=\(format)")
+                return
+            }
+            guard found == applicationID else {
+                throw StoreError(.notAStore, "the database is not the centre's log", advice: "check --home")
+            }
+            guard try StoreFile.pragma(sql, "user_version") <= format else {
+                throw StoreError(.newerVersion, "the log was written by a newer Kenh", advice: "upgrade Kenh on this machine")
+            }
+        }
+    }
+
+    /// One immediate transaction, durable when it returns.
+    package func write<T>(_ body: (StatementCache) throws -> T) throws -> T {
+        try transaction("BEGIN IMMEDIATE", body)
+    }
+
+    package func read<T>(_ body: (StatementCache) throws -> T) throws -> T {
+        try transaction("BEGIN", body)
+    }
+
+    private func transaction<T>(_ begin: String, _ body: (StatementCache) throws -> T) throws -> T {
+        lock.lock()
+        defer { lock.unlock() }
+        try sql.execute(begin)
+        do {
+            let result = try body(sql)
+            try sql.execute("COMMIT")
+            return result
+        } catch {
+            if sqlite3_get_autocommit(handle) == 0 { try? sql.execute("ROLLBACK") }
+            throw error
+        }
+    }
+}

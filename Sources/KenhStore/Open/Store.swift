@@ -1,0 +1,208 @@
+import CSQLite
+import Foundation
+import GRDB
+import KenhMerge
+import KenhProtocol
+
+public typealias Value = KenhMerge.Value
+
+/// A cell's or the centre's database: ordinary tables that any SQLite tool may write, and beside them what it takes to
+/// merge them with everybody else's.
+///
+/// One connection, used from any thread, one transaction at a time. Nothing is reported as done before it would
+/// survive a power cut.
+public final class Store: Sendable {
+    private let queue: DatabaseQueue
+    nonisolated(unsafe) private let core: StoreCore
+    public let schema: Schema
+    public let path: String
+    private let clock: @Sendable () -> Int64
+    private let makeRandom: @Sendable () -> any RandomNumberGenerator
+
+    /// Opens a store, creating it where there is none, and brings it to the schema.
+    ///
+    /// - Parameters:
+    ///   - clock: the wall clock in milliseconds since 1970.
+    ///   - mustExist: refuse to create a new file.
+    /// - Throws: ``StoreError``: `notADatabase`, `notAStore`, `newerVersion`, `notDurable`, `busy`, `diskFull`, …
+    public init(
+        path: String, schema: Schema, mustExist: Bool = false,
+        clock: @escaping @Sendable () -> Int64 = Store.wallClock,
+        random: @escaping @Sendable () -> any RandomNumberGenerator = { SystemRandomNumberGenerator() }
+    ) throws(StoreError) {
+        self.schema = schema
+        self.path = path
+        self.clock = clock
+        makeRandom = random
+        (queue, core) = try Self.open(path, schema: schema, mustExist: mustExist)
+    }
+
+    deinit {
+        queue.inDatabase { _ in core.sql.clear() }
+    }
+
+    public static let wallClock: @Sendable () -> Int64 = {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        return Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000
+    }
+
+    public var now: Int64 { clock() }
+
+    // MARK: opening
+
+    private static func open(_ path: String, schema: Schema, mustExist: Bool) throws(StoreError) -> (DatabaseQueue, StoreCore) {
+        try StoreFile.check(path, mustExist: mustExist)
+        var configuration = Configuration()
+        configuration.foreignKeysEnabled = false
+        configuration.busyMode = .timeout(10)
+        configuration.label = "kenh.store"
+        do {
+            let queue = try DatabaseQueue(path: path, configuration: configuration)
+            let core = try queue.inDatabase { db in try prepare(db, schema: schema) }
+            return (queue, core)
+        } catch { throw StoreError(wrapping: error) }
+    }
+
+    private static func prepare(_ db: Database, schema: Schema) throws -> StoreCore {
+        guard let handle = db.sqliteConnection else { throw StoreError(.io, "the store has no connection") }
+        let core = StoreCore(database: handle, schema: schema)
+        try StoreFile.checkVersion(core.sql)
+        try Durability.current.apply(core.sql)
+        try core.sql.execute("PRAGMA cache_size=-65536; PRAGMA secure_delete=OFF; PRAGMA temp_store=MEMORY")
+        try db.inTransaction(.immediate) {
+            try StoreFile.create(core.sql)
+            if try SchemaInstaller(schema: schema, sql: core.sql, meta: core.meta).install() {
+                try core.refresh()
+                try Rebuilder(core: core).showWhatWasKept()
+            }
+            return .commit
+        }
+        core.forget()
+        return core
+    }
+
+    // MARK: transactions
+
+    /// Runs `body` in one immediate transaction with what is kept in memory up to date.
+    func transaction<T>(_ body: (Database, StoreCore) throws -> T) throws(StoreError) -> T {
+        do {
+            return try queue.inDatabase { db in
+                var result: T?
+                do {
+                    try db.inTransaction(.immediate) {
+                        try core.refresh()
+                        result = try body(db, core)
+                        try core.channels.flush()
+                        return .commit
+                    }
+                } catch {
+                    core.forget()
+                    throw error
+                }
+                guard let result else { throw StoreError(.io, "the transaction gave no result") }
+                return result
+            }
+        } catch { throw StoreError(wrapping: error) }
+    }
+
+    func reading<T>(_ body: (StoreCore) throws -> T) throws(StoreError) -> T {
+        do {
+            return try queue.inDatabase { db in
+                var result: T?
+                try db.inTransaction(.deferred) {
+                    try core.refresh()
+                    result = try body(core)
+                    return .commit
+                }
+                guard let result else { throw StoreError(.io, "the transaction gave no result") }
+                return result
+            }
+        } catch { throw StoreError(wrapping: error) }
+    }
+
+    /// Runs `body` with triggers off, so that what Kenh itself writes is not captured.
+    func withoutCapture<T>(_ db: Database, _ body: () throws -> T) throws -> T {
+        guard let handle = db.sqliteConnection else { throw StoreError(.io, "the store has no connection") }
+        kenh_enable_triggers(handle, 0)
+        defer { kenh_enable_triggers(handle, 1) }
+        return try body()
+    }
+
+    // MARK: reading and writing
+
+    /// One transaction of the application's own writes.
+    ///
+    /// - Parameters:
+    ///   - officer: alias of the officer who writes; stamped on every change.
+    ///   - atMilliseconds: when, if not now.
+    public func write<T>(
+        officer: String? = nil, atMilliseconds: Int64? = nil, _ body: (StoreTransaction) throws -> T
+    ) throws(StoreError) -> T {
+        try transaction { db, core in
+            let transaction = StoreTransaction(db: db)
+            let before = try core.lastPending()
+            let result = try body(transaction)
+            try core.stampPending(after: before, officer: officer, at: atMilliseconds ?? now)
+            return result
+        }
+    }
+
+    /// Rows of a query, read outside any transaction of one's own.
+    public func rows(_ sql: String, _ arguments: [Value] = []) throws(StoreError) -> [StoredRow] {
+        do {
+            return try queue.inDatabase { try StoreTransaction(db: $0).rows(sql, arguments) }
+        } catch { throw StoreError(wrapping: error) }
+    }
+
+    // MARK: sealing and merging
+
+    /// Seals what is pending.
+    public func seal(as identity: StoreIdentity) throws(StoreError) -> SealReport {
+        try transaction { db, core in
+            try withoutCapture(db) { try sealer(core, identity).seal() }
+        }
+    }
+
+    /// Seals what is pending, then takes a delivery in, as one transaction.
+    public func take(_ delivery: Delivery, as identity: StoreIdentity) throws(StoreError) -> DeliveryReport {
+        try transaction { db, core in
+            try withoutCapture(db) {
+                let sealed = try sealer(core, identity).seal()
+                try RegistryTable(sql: core.sql).record(delivery.registry)
+                let merger = Merger(core: core, now: now)
+                try merger.take(delivery.items)
+                for cursor in delivery.cursors { try core.channels.set(cursor) }
+                try announce(merger.touchedTables, core, db)
+                var report = merger.report
+                report.sealed = sealed
+                return report
+            }
+        }
+    }
+
+    private func sealer(_ core: StoreCore, _ identity: StoreIdentity) throws(StoreError) -> Sealer {
+        try Sealer(core: core, identity: identity, now: now, random: makeRandom())
+    }
+
+    /// GRDB's observation does not see writes through the raw handle.
+    private func announce(_ tables: Set<Int>, _ core: StoreCore, _ db: Database) throws {
+        for number in tables {
+            guard let table = core.catalogue.tables[number], table.declared != nil else { continue }
+            try db.notifyChanges(in: GRDB.Table(table.name))
+        }
+    }
+}
+
+extension StoreError {
+    init(wrapping error: any Error) {
+        switch error {
+        case let error as StoreError: self = error
+        case let error as DatabaseError:
+            self.init(sqliteCode: error.resultCode.rawValue, detail: error.message ?? "an error without words")
+        case let error as ProtocolError:
+            self.init(.malformedBlock, error.message)
+        default: self.init(.io, "\(error)")
+        }
+    }
+}

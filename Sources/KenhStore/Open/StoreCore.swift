@@ -1,0 +1,66 @@
+import KenhMerge
+import KenhProtocol
+
+/// Under whose name a store seals its changes.
+public struct StoreIdentity: Sendable {
+    /// Fingerprint of the organisation's root key.
+    public let organisation: Hash256
+    public let replica: ReplicaID
+    public let key: SigningKey
+
+    public init(organisation: Hash256, replica: ReplicaID, key: SigningKey) {
+        self.organisation = organisation
+        self.replica = replica
+        self.key = key
+    }
+}
+
+/// Everything that works on the store's one connection: statements, and what is kept in memory of its tables. Used only
+/// inside the connection's queue; what it keeps is read anew whenever another connection has written.
+final class StoreCore {
+    let sql: StatementCache
+    let schema: Schema
+    let catalogue = TableCatalogue()
+    let index: BranchIndex
+    let channels: ChannelBook
+    let blocks: BlockTable
+    let rows: RowTable
+    let meta: Meta
+    let codec = BlockCodec()
+    private var dataVersion: Int64 = -1
+
+    init(database: OpaquePointer, schema: Schema) {
+        sql = StatementCache(database)
+        self.schema = schema
+        index = BranchIndex(sql)
+        channels = ChannelBook(sql)
+        blocks = BlockTable(sql: sql)
+        rows = RowTable(sql)
+        meta = Meta(sql: sql)
+    }
+
+    /// Reads what is kept in memory, where the file has changed under us or a transaction was rolled back.
+    func refresh() throws(StoreError) {
+        let read = try sql("PRAGMA data_version")
+        let version = try read.step() ? read.int(0) : 0
+        read.reset()
+        guard version != dataVersion else { return }
+        try catalogue.load(sql, schema: schema)
+        try index.load()
+        try channels.load()
+        dataVersion = version
+    }
+
+    /// After a rollback nothing in memory can be trusted.
+    func forget() { dataVersion = -1 }
+
+    func notice(_ code: String, table: String? = nil, id: Value = .null, at: Int64, _ message: String) throws(StoreError) {
+        let insert = try sql("INSERT INTO kenh_notice(at, code, tbl, id, message) VALUES(?, ?, ?, ?, ?)")
+        insert.bind(1, at)
+        insert.bind(2, copying: code)
+        insert.bind(3, copying: table.map { Value.text($0) } ?? .null)
+        insert.bind(4, copying: id)
+        insert.bind(5, copying: message)
+        try insert.run()
+    }
+}

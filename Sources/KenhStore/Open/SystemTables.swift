@@ -1,0 +1,59 @@
+/// Kenh's own tables in a store. They hold what the synced tables cannot show: changes not yet sealed, row states,
+/// blocks, and what the store is.
+///
+/// | table | what |
+/// |---|---|
+/// | `kenh_meta` | organisation, replica, clock offset and such, by key |
+/// | `kenh_table`, `kenh_column` | the schema as this node knows it, undeclared tables and columns of newer nodes too |
+/// | `kenh_pending` | captured changes in the order in which they were made |
+/// | `kenh_row` | one packed state a row (RowState+Packing.swift) |
+/// | `kenh_conflict` | rows whose state may have something for people to decide |
+/// | `kenh_channel` | digest of the merged state and cursor in the centre's log, by channel |
+/// | `kenh_branch`, `kenh_block` | lanes' branches and the blocks on them, in the order in which they came |
+/// | `kenh_cell`, `kenh_device`, `kenh_replica` | who is who, from the centre's registry |
+/// | `kenh_notice` | what people should be told |
+enum SystemTables {
+    static let format: Int64 = 1
+    /// "KENH" in ASCII.
+    static let applicationID: Int64 = 0x4B45_4E48
+
+    static let ddl = """
+        CREATE TABLE kenh_meta(key TEXT PRIMARY KEY NOT NULL, value ANY) STRICT, WITHOUT ROWID;
+        CREATE TABLE kenh_table(
+            number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, id_type TEXT NOT NULL, channel TEXT,
+            channel_column TEXT, is_declared INTEGER NOT NULL) STRICT;
+        CREATE TABLE kenh_column(
+            tbl INTEGER NOT NULL, number INTEGER NOT NULL, name TEXT NOT NULL, type TEXT, rule TEXT, loudness TEXT,
+            is_erasable INTEGER NOT NULL DEFAULT 0, is_declared INTEGER NOT NULL,
+            PRIMARY KEY(tbl, number)) STRICT, WITHOUT ROWID;
+        CREATE TABLE kenh_pending(
+            seq INTEGER PRIMARY KEY, tbl INTEGER, kind INTEGER, id, ch, mask INTEGER, at INTEGER, officer);
+        CREATE TABLE kenh_channel(
+            number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, digest BLOB NOT NULL, epoch BLOB,
+            sequence INTEGER NOT NULL DEFAULT 0, log_hash BLOB, own_branch INTEGER) STRICT;
+        CREATE TABLE kenh_row(
+            tbl INTEGER NOT NULL, id ANY NOT NULL, ch INTEGER NOT NULL, state BLOB NOT NULL,
+            PRIMARY KEY(tbl, id, ch)) STRICT, WITHOUT ROWID;
+        CREATE TABLE kenh_conflict(
+            tbl INTEGER NOT NULL, id ANY NOT NULL, ch INTEGER NOT NULL,
+            PRIMARY KEY(tbl, id, ch)) STRICT, WITHOUT ROWID;
+        CREATE TABLE kenh_branch(
+            number INTEGER PRIMARY KEY, replica BLOB NOT NULL, ch INTEGER NOT NULL, parent INTEGER,
+            first_counter INTEGER NOT NULL) STRICT;
+        CREATE TABLE kenh_block(
+            seq INTEGER PRIMARY KEY, hash BLOB NOT NULL UNIQUE, ch INTEGER NOT NULL, branch INTEGER,
+            first_counter INTEGER NOT NULL, changes INTEGER NOT NULL, is_applied INTEGER NOT NULL,
+            sequence INTEGER, accepted_at INTEGER, header BLOB NOT NULL, device_signature BLOB NOT NULL,
+            officer_signature BLOB NOT NULL, detached BLOB NOT NULL, body BLOB NOT NULL) STRICT;
+        CREATE INDEX kenh_block_branch ON kenh_block(branch, first_counter);
+        CREATE INDEX kenh_block_unsent ON kenh_block(seq) WHERE sequence IS NULL;
+        CREATE INDEX kenh_block_held ON kenh_block(seq) WHERE is_applied = 0;
+        CREATE TABLE kenh_cell(code TEXT PRIMARY KEY NOT NULL, name TEXT NOT NULL) STRICT, WITHOUT ROWID;
+        CREATE TABLE kenh_device(
+            key BLOB PRIMARY KEY NOT NULL, cell TEXT NOT NULL, name TEXT NOT NULL) STRICT, WITHOUT ROWID;
+        CREATE TABLE kenh_replica(replica BLOB PRIMARY KEY NOT NULL, device_key BLOB NOT NULL) STRICT, WITHOUT ROWID;
+        CREATE TABLE kenh_notice(
+            number INTEGER PRIMARY KEY, at INTEGER NOT NULL, code TEXT NOT NULL, tbl TEXT, id ANY,
+            message TEXT NOT NULL) STRICT;
+        """
+}

@@ -1,0 +1,199 @@
+import KenhMerge
+import KenhProtocol
+
+/// One value of a conflict, with who wrote it and when.
+public struct ConflictValue: Sendable, Equatable {
+    public let value: Value
+    /// Code of the cell that wrote it.
+    public let author: String
+    public let officer: String
+    /// Effective clock, milliseconds since 1970.
+    public let atMilliseconds: Int64
+}
+
+/// Something in a row for people to decide.
+public struct Conflict: Sendable, Equatable {
+    public enum Kind: Sendable, Equatable {
+        /// Concurrent writes of a column: the table shows `shown`, the losers are kept, best first.
+        case values(column: String, shown: ConflictValue, losers: [ConflictValue])
+        /// One deleted the row while another edited it: it was kept, and says so until somebody writes or deletes it.
+        case keptDespiteDelete(editors: [String])
+    }
+
+    public let table: String
+    public let id: Value
+    public let channel: String
+    public let loudness: Loudness
+    public let kind: Kind
+}
+
+extension Store {
+    /// All conflicts that are open here, in order of table and id.
+    ///
+    /// Concurrent writes of equal values are none. With `includingSilent` false, columns declared silent are left out.
+    public func conflicts(table: String? = nil, includingSilent: Bool = true) throws(StoreError) -> [Conflict] {
+        try reading { core in
+            let reader = ConflictReader(core: core)
+            return try reader.rows(table: table).flatMap { try reader.conflicts($0) }
+                .filter { includingSilent || $0.loudness != .silent }
+        }
+    }
+
+    /// Settles a conflict for everybody: writes `value` having seen all that is kept.
+    ///
+    /// - Throws: `notFound` where this column has no conflict.
+    public func resolve(
+        table: String, id: Value, column: String, to value: Value, officer: String? = nil
+    ) throws(StoreError) {
+        try write(officer: officer) { transaction in
+            let numbers = try self.columnNumbers(table, column, transaction)
+            let before = try transaction.pendingCount()
+            try transaction.update(table, id: id, [(column, value)])
+            guard try transaction.pendingCount() == before else { return }
+            // The value is the shown one already: say explicitly that it was chosen.
+            try transaction.choose(self.schema.table(table), number: numbers.table, id: id, column: numbers.column, value: value)
+        }
+    }
+
+    /// Keeps a row that was edited ∥ deleted: inserts it anew as it stands, having seen both.
+    public func keep(table: String, id: Value, officer: String? = nil) throws(StoreError) {
+        try write(officer: officer) { transaction in
+            guard let declared = self.schema.table(table) else { throw Self.noTable(table) }
+            let names = declared.allColumnNames.map(quoted).joined(separator: ", ")
+            let before = try transaction.pendingCount()
+            try transaction.execute(
+                "INSERT OR REPLACE INTO \(quoted(table))(\(names)) SELECT \(names) FROM \(quoted(table)) WHERE id = ?", [id])
+            guard try transaction.pendingCount() > before else {
+                throw StoreError(.notFound, "\(table) has no row \(id)", advice: "list them with kenh conflicts")
+            }
+        }
+    }
+
+    private func columnNumbers(
+        _ table: String, _ column: String, _ transaction: StoreTransaction
+    ) throws(StoreError) -> (table: Int64, column: Int) {
+        guard let declared = schema.table(table) else { throw Self.noTable(table) }
+        guard let at = declared.columns.firstIndex(where: { $0.name == column }) else {
+            throw StoreError(
+                .notFound, "\(table) has no column \(column)",
+                advice: "its columns are \(declared.columns.map(\.name).joined(separator: ", "))")
+        }
+        let number = try transaction.rows("SELECT number FROM kenh_table WHERE name = ?", [.text(table)]).first?["number"]
+        guard case .integer(let number)? = number else { throw Self.noTable(table) }
+        return (number, at)
+    }
+
+    static func noTable(_ name: String) -> StoreError {
+        StoreError(.notFound, "there is no synced table \(name)", advice: "kenh status lists them")
+    }
+}
+
+extension StoreTransaction {
+    fileprivate func pendingCount() throws(StoreError) -> Int64 {
+        guard case .integer(let count)? = try rows("SELECT count(*) AS n FROM kenh_pending").first?["n"] else { return 0 }
+        return count
+    }
+
+    fileprivate func choose(
+        _ table: Table?, number: Int64, id: Value, column: Int, value: Value
+    ) throws(StoreError) {
+        guard let table else { return }
+        var channel = "NULL"
+        if case .column(let name) = table.channel {
+            channel = "(SELECT \(quoted(name)) FROM \(quoted(table.name)) WHERE id = ?2)"
+        }
+        try execute(
+            """
+            INSERT INTO kenh_pending(tbl, kind, id, ch, mask, at, v\(column))
+            SELECT ?1, 1, ?2, \(channel), \(Int64(1) << Int64(column)), 0, ?3
+            WHERE EXISTS (SELECT 1 FROM \(quoted(table.name)) WHERE id = ?2)
+            """, [.integer(number), id, value])
+    }
+}
+
+struct ConflictReader {
+    let core: StoreCore
+
+    struct RowRef {
+        let table: LocalTable
+        let id: Value
+        let channel: Int
+    }
+
+    func rows(table: String?) throws(StoreError) -> [RowRef] {
+        let read = try core.sql("SELECT tbl, id, ch FROM kenh_conflict ORDER BY tbl, id, ch")
+        defer { read.reset() }
+        var rows: [RowRef] = []
+        while try read.step() {
+            guard let found = core.catalogue.tables[Int(read.int(0))], found.declared != nil,
+                table == nil || found.name == table
+            else { continue }
+            rows.append(RowRef(table: found, id: read.value(1), channel: Int(read.int(2))))
+        }
+        return rows
+    }
+
+    func conflicts(_ row: RowRef) throws -> [Conflict] {
+        guard let (state, line) = try stateAndLine(row) else { return [] }
+        return try state.conflicts(order: core.index).compactMap { try conflict($0, state, line, row) }
+    }
+
+    private func stateAndLine(_ row: RowRef) throws -> (RowState, [Value])? {
+        let id = row.id.bytes
+        var state = RowState()
+        try id.withUnsafeBytes { bytes in
+            guard let found = try core.rows.load(table: row.table, id: bytes, into: &state) else { return }
+            if found.channel != row.channel {
+                state = found.others.first { $0.channel == row.channel }?.state ?? RowState()
+            }
+        }
+        guard let line = try TableLine(core: core, table: row.table).read(id: id) else { return nil }
+        return (state, line)
+    }
+
+    private func conflict(
+        _ conflict: RowConflict, _ state: RowState, _ line: [Value], _ row: RowRef
+    ) throws -> Conflict? {
+        switch conflict {
+        case .keptDespiteDelete:
+            let editors = try state.writes.filter { !$0.isRemoved }.map { try author($0) }
+            return Conflict(
+                table: row.table.name, id: row.id, channel: core.channels.name(row.channel), loudness: .notify,
+                kind: .keptDespiteDelete(editors: Array(Set(editors)).sorted()))
+        case .column(let column, let shown, let losers):
+            guard let declared = row.table.columns[column].declared,
+                let place = row.table.declaredNumbers.firstIndex(of: column)
+            else { return nil }
+            let shownValue = line[place]
+            let different = losers.filter { state.writes[$0].heldValue(column) != shownValue }
+            guard !different.isEmpty else { return nil }
+            return Conflict(
+                table: row.table.name, id: row.id, channel: core.channels.name(row.channel),
+                loudness: declared.loudness,
+                kind: .values(
+                    column: declared.name, shown: try value(state.writes[shown], shownValue),
+                    losers: try different.map { try value(state.writes[$0], state.writes[$0].heldValue(column) ?? .null) }))
+        }
+    }
+
+    private func author(_ write: Write) throws -> String {
+        try RegistryTable(sql: core.sql).author(of: core.index.replica(ofBranch: write.dot.branch))
+    }
+
+    private func value(_ write: Write, _ value: Value) throws -> ConflictValue {
+        let place = try core.index.place(of: write.dot)
+        return ConflictValue(
+            value: value, author: try author(write), officer: try core.blocks.block(place.hash)?.header.officer ?? "",
+            atMilliseconds: write.clock.milliseconds)
+    }
+}
+
+extension Value {
+    /// The bytes of an id.
+    var bytes: [UInt8] {
+        switch self {
+        case .text(let x), .blob(let x): x
+        default: Array(description.utf8)
+        }
+    }
+}

@@ -1,0 +1,84 @@
+import KenhMerge
+import KenhProtocol
+
+/// One change of a row as its block tells it.
+public struct HistoryItem: Sendable, Equatable {
+    public let kind: ChangeKind
+    /// Code of the cell that wrote it.
+    public let author: String
+    public let officer: String
+    /// What the writer's clock said, milliseconds since 1970.
+    public let claimedAtMilliseconds: Int64
+    /// When the centre took it; nil while it has not.
+    public let acceptedAtMilliseconds: Int64?
+    public let replica: ReplicaID
+    public let counter: UInt64
+    public let channel: String
+    /// The columns that it wrote.
+    public let values: [(column: String, value: Value)]
+    /// How many earlier writes it had seen and replaced.
+    public let supersedes: Int
+
+    public static func == (a: HistoryItem, b: HistoryItem) -> Bool {
+        a.replica == b.replica && a.counter == b.counter && a.channel == b.channel
+            && a.values.elementsEqual(b.values, by: ==)
+    }
+}
+
+extension Store {
+    /// Every change of a row that is in the blocks held here, in the order in which this node took them.
+    ///
+    /// Reads the blocks of the channels that the row is known in, so it costs as much as they are large.
+    public func history(table: String, id: String) throws(StoreError) -> [HistoryItem] {
+        try reading { core in
+            guard let local = core.catalogue.table(table) else { throw Self.noTable(table) }
+            let key = local.idType == .text ? Array(id.utf8) : [UInt8](hex: id) ?? []
+            var items: [HistoryItem] = []
+            for channel in try HistoryReader.channels(of: local, key: key, core) {
+                try core.blocks.forEach(channel: channel) { block, acceptedAt in
+                    guard block.header.count > 0, let body = try? core.codec.open(block) else { return true }
+                    items += try HistoryReader(core: core, block: block, body: body, acceptedAt: acceptedAt)
+                        .items(table: table, key: key)
+                    return true
+                }
+            }
+            return items
+        }
+    }
+}
+
+private struct HistoryReader {
+    let core: StoreCore
+    let block: Block
+    let body: BlockBody
+    let acceptedAt: Int64?
+
+    static func channels(of table: LocalTable, key: [UInt8], _ core: StoreCore) throws(StoreError) -> [Int] {
+        let read = try core.sql("SELECT ch FROM kenh_row WHERE tbl = ? AND id = ?")
+        defer { read.reset() }
+        read.bind(1, table.number)
+        if table.idType == .text { read.bind(2, copyingText: key) } else { read.bind(2, copying: key) }
+        var channels: [Int] = []
+        while try read.step() { channels.append(Int(read.int(0))) }
+        return channels
+    }
+
+    func items(table: String, key: [UInt8]) throws -> [HistoryItem] {
+        guard let number = body.tables.firstIndex(where: { $0.name == table }) else { return [] }
+        return try (0..<body.count)
+            .filter { Int(body.tableRefs[$0]) == number && body.id(of: $0).elementsEqual(key) }
+            .map { try item($0, body.tables[number]) }
+    }
+
+    private func item(_ change: Int, _ table: BodyTable) throws -> HistoryItem {
+        let names = table.columns.indices.filter { body.masks[change] >> UInt64($0) & 1 == 1 }.map { table.columns[$0] }
+        let values = body.values(of: change).map { body.value($0) }
+        return HistoryItem(
+            kind: body.kinds[change], author: try RegistryTable(sql: core.sql).author(of: block.header.replica),
+            officer: block.header.officer, claimedAtMilliseconds: body.clocks[change].milliseconds,
+            acceptedAtMilliseconds: acceptedAt, replica: block.header.replica,
+            counter: block.header.firstCounter + UInt64(change), channel: block.header.channel,
+            values: Array(zip(names, values)).map { (column: $0, value: $1) },
+            supersedes: body.predecessors(of: change).count)
+    }
+}

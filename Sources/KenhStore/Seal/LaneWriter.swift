@@ -1,0 +1,121 @@
+import KenhMerge
+import KenhProtocol
+
+/// Writes one group of changes into a lane's blocks. The last block of a group says so in its signed header, so a
+/// finished builder waits until it is known whether another follows.
+final class LaneWriter {
+    let channel: Int
+    let branch: Int
+    /// Dots from here on have no block hash yet.
+    private(set) var firstUnsealed: UInt64
+    private(set) var nextCounter: UInt64
+    private(set) var blocks: [Block] = []
+
+    private let name: String
+    private let core: StoreCore
+    private let identity: StoreIdentity
+    private var previous: Hash256
+    private var open: OpenBlock
+    private var waiting: OpenBlock?
+    private var isFirst = true
+
+    private struct OpenBlock {
+        let builder = BodyBuilder()
+        let officer: String
+        let firstCounter: UInt64
+        var references: [Int: UInt32] = [:]
+        var tables: [Int: Int] = [:]
+    }
+
+    init(channel: Int, officer: String, core: StoreCore, identity: StoreIdentity) throws(StoreError) {
+        self.channel = channel
+        self.core = core
+        self.identity = identity
+        name = core.channels.name(channel)
+        let own = core.channels[channel]?.ownBranch
+        var head: BranchIndex.Span?
+        if let own { head = try core.index.head(of: own) }
+        previous = head?.hash ?? .zero
+        nextCounter = (head?.last ?? 0) + 1
+        firstUnsealed = nextCounter
+        if let own { branch = own } else {
+            branch = try core.index.addBranch(replica: identity.replica, channel: channel, parent: nil, first: 1)
+            core.channels.setOwnBranch(branch, of: channel)
+        }
+        open = OpenBlock(officer: officer, firstCounter: nextCounter)
+    }
+
+    /// Makes room for a change by this officer and gives the builder that takes it.
+    func builder(officer: String) throws -> BodyBuilder {
+        let isFull =
+            open.builder.count >= Limits.changesPerSealedBlock
+            || open.builder.approximateBytes >= Limits.plainBytesPerSealedBlock
+        if open.builder.count > 0, isFull || open.officer != officer { try turn(to: officer) }
+        if open.builder.count == 0, open.officer != officer {
+            open = OpenBlock(officer: officer, firstCounter: nextCounter)
+        }
+        return open.builder
+    }
+
+    private func turn(to officer: String) throws {
+        if let waiting { try seal(waiting, isLast: false) }
+        waiting = open
+        open = OpenBlock(officer: officer, firstCounter: nextCounter)
+    }
+
+    func nextDot() -> Dot {
+        defer { nextCounter += 1 }
+        return Dot(branch: UInt32(branch), counter: nextCounter)
+    }
+
+    /// The number of a table in the open block.
+    func table(_ table: LocalTable) -> Int {
+        if let known = open.tables[table.number] { return known }
+        let number = open.builder.table(
+            table.name, idType: table.idType, columns: table.columns.map(\.name))
+        open.tables[table.number] = number
+        return number
+    }
+
+    /// A predecessor as it travels: on our own line by counter alone, else with a pin to that branch's newest block.
+    func wire(_ dot: Dot) throws(StoreError) -> WireDot {
+        if core.index.isOnLine(dot, of: branch) { return WireDot(reference: 0, counter: dot.counter) }
+        let other = Int(dot.branch)
+        if let known = open.references[other] { return WireDot(reference: known, counter: dot.counter) }
+        guard let known = core.index.branch(other), let head = try core.index.lastApplied(of: other) else {
+            throw BranchIndex.damaged
+        }
+        let pin = ReplicaPin(replica: known.replica, counter: head.last, hash: head.hash.prefix)
+        let reference = open.builder.reference(to: pin)
+        open.references[other] = reference
+        return WireDot(reference: reference, counter: dot.counter)
+    }
+
+    /// Seals what is open; the group is whole then.
+    func finish() throws {
+        if open.builder.count > 0 {
+            if let waiting { try seal(waiting, isLast: false) }
+            try seal(open, isLast: true)
+        } else if let waiting {
+            try seal(waiting, isLast: true)
+        }
+        waiting = nil
+    }
+
+    private func seal(_ finished: OpenBlock, isLast: Bool) throws {
+        let draft = BlockDraft(
+            organisation: identity.organisation, channel: name, replica: identity.replica, officer: finished.officer,
+            firstCounter: finished.firstCounter, previous: previous, schemaVersion: UInt32(core.schema.version),
+            isGroupStart: isFirst, isGroupEnd: isLast)
+        let block = try core.codec.seal(finished.builder, as: draft, key: identity.key)
+        try core.blocks.insert(
+            block, channel: channel, branch: branch, isApplied: true, sequence: nil, acceptedAt: nil)
+        try core.index.append(
+            .init(first: finished.firstCounter, count: UInt64(block.header.count), hash: block.hash, isApplied: true),
+            to: branch)
+        previous = block.hash
+        firstUnsealed = finished.firstCounter + UInt64(block.header.count)
+        isFirst = false
+        blocks.append(block)
+    }
+}

@@ -1,0 +1,127 @@
+import CSQLite
+import KenhMerge
+import KenhProtocol
+
+/// A bounded piece of the pending changes, read in the order in which they were made and sorted so that each channel's
+/// rows follow one another by id.
+struct PendingChunk {
+    struct Entry {
+        var seq: Int64
+        var table: Int
+        var channel: Int
+        /// Rises wherever the officer changes: a new block starts there.
+        var run: Int
+        var officer: String
+        var kind: ChangeKind
+        /// Over the table's declared columns.
+        var mask: UInt64
+        var at: Int64
+        var idStart: Int
+        var idLength: Int
+        var idPrefix: UInt64
+        var valueStart: Int
+    }
+
+    private(set) var entries: [Entry] = []
+    private(set) var values: [ValueRef] = []
+    private(set) var arena: [UInt8] = []
+    private(set) var lastSeq: Int64
+
+    /// Reads up to `limit` changes after `seq`.
+    init(
+        after seq: Int64, limit: Int, sql: StatementCache, catalogue: TableCatalogue, channels: ChannelBook
+    ) throws(StoreError) {
+        lastSeq = seq
+        let read = try sql("SELECT * FROM kenh_pending WHERE seq > ? ORDER BY seq LIMIT ?")
+        defer { read.reset() }
+        read.bind(1, seq)
+        read.bind(2, limit)
+        var (run, officer) = (0, "")
+        while try read.step() {
+            lastSeq = read.int(0)
+            let author = read.isNull(7) ? "" : read.string(7)
+            if author != officer { (run, officer) = (run + 1, author) }
+            guard let table = catalogue.tables[Int(read.int(1))], let kind = ChangeKind(rawValue: UInt8(read.int(2))),
+                let channel = try Self.channel(read, table, channels)
+            else { continue }
+            append(read, table: table, kind: kind, channel: channel, run: run, officer: officer)
+        }
+    }
+
+    private static func channel(
+        _ read: Statement, _ table: LocalTable, _ channels: ChannelBook
+    ) throws(StoreError) -> Int? {
+        if let constant = table.constantChannel { return try channels.number(constant) }
+        let name = read.string(4)
+        return ChannelName.isValid(name) ? try channels.number(name) : nil
+    }
+
+    private mutating func append(
+        _ read: Statement, table: LocalTable, kind: ChangeKind, channel: Int, run: Int, officer: String
+    ) {
+        let id = read.bytes(3)
+        let mask = UInt64(bitPattern: read.int(5))
+        entries.append(
+            Entry(
+                seq: lastSeq, table: table.number, channel: channel, run: run, officer: officer, kind: kind, mask: mask,
+                at: read.int(6), idStart: arena.count, idLength: id.count, idPrefix: Self.prefix(id),
+                valueStart: values.count))
+        arena.append(contentsOf: id)
+        let columns = kind == .delete ? ColumnSet.first(table.declaredNumbers.count).rawValue : mask
+        ColumnSet(rawValue: columns).forEach { appendValue(read, 8 + Int32($0)) }
+    }
+
+    private mutating func appendValue(_ read: Statement, _ column: Int32) {
+        switch sqlite3_column_type(read.handle, column) {
+        case SQLITE_INTEGER: values.append(ValueRef(.integer, payload: UInt64(bitPattern: read.int(column))))
+        case SQLITE_FLOAT:
+            values.append(ValueRef(.real, payload: sqlite3_column_double(read.handle, column).bitPattern))
+        case SQLITE_TEXT: appendBytes(read.bytes(column), .text)
+        case SQLITE_BLOB: appendBytes(read.bytes(column), .blob)
+        default: values.append(ValueRef(.null))
+        }
+    }
+
+    private mutating func appendBytes(_ bytes: UnsafeRawBufferPointer, _ tag: Value.Tag) {
+        values.append(ValueRef(tag, payload: UInt64(arena.count), count: UInt32(bytes.count)))
+        arena.append(contentsOf: bytes)
+    }
+
+    static func prefix(_ id: UnsafeRawBufferPointer) -> UInt64 {
+        if id.count >= 8 { return UInt64(bigEndian: id.loadUnaligned(as: UInt64.self)) }
+        var result: UInt64 = 0
+        for i in 0..<8 { result = result << 8 | (i < id.count ? UInt64(id[i]) : 0) }
+        return result
+    }
+
+    /// Indices of the entries: channel by channel, officer by officer, then by table and id, then as they were made.
+    func order() -> [Int] {
+        arena.withUnsafeBytes { arena in
+            entries.indices.sorted { a, b in
+                let (x, y) = (entries[a], entries[b])
+                if x.channel != y.channel { return x.channel < y.channel }
+                if x.run != y.run { return x.run < y.run }
+                if x.table != y.table { return x.table < y.table }
+                if x.idPrefix != y.idPrefix { return x.idPrefix < y.idPrefix }
+                let order = IDOrder.compare(
+                    UnsafeRawBufferPointer(rebasing: arena[x.idStart..<x.idStart + x.idLength]),
+                    UnsafeRawBufferPointer(rebasing: arena[y.idStart..<y.idStart + y.idLength]))
+                return order != 0 ? order < 0 : a < b
+            }
+        }
+    }
+}
+
+/// Order of ids: their bytes.
+enum IDOrder {
+    @inline(__always)
+    static func compare(_ a: UnsafeRawBufferPointer, _ b: UnsafeRawBufferPointer) -> Int {
+        let shared = min(a.count, b.count)
+        var i = 0
+        while i < shared {
+            if a[i] != b[i] { return a[i] < b[i] ? -1 : 1 }
+            i += 1
+        }
+        return a.count - b.count
+    }
+}

@@ -1,0 +1,326 @@
+import KenhMerge
+import KenhProtocol
+
+/// What a seal did.
+public struct SealReport: Sendable, Equatable {
+    public var changes = 0
+    public var blocks = 0
+}
+
+/// Turns pending changes into signed blocks: gives them dots, clocks and predecessors, and brings the row states along.
+///
+/// It runs in one transaction with whatever follows, always before a merge, so that the states it reads are exactly
+/// what the writers could have seen.
+final class Sealer {
+    static let chunkLimit = 250_000
+
+    private let core: StoreCore
+    private let identity: StoreIdentity
+    private let now: Int64
+    private let clockOffset: Int64
+    private var random: any RandomNumberGenerator
+    private var lanes: [Int: LaneWriter] = [:]
+    private var report = SealReport()
+    /// Stamps whose block had no hash yet when their row was written.
+    private var unsummed: [Unsummed] = []
+    private var row = OpenRow()
+
+    private struct Unsummed {
+        let isAdded: Bool
+        let seed: Digest128
+        let table: LocalTable
+        let channel: Int
+        let write: Write
+    }
+
+    /// The row at hand: its changes follow one another.
+    private struct OpenRow {
+        var table: LocalTable?
+        var channel = 0
+        var id: [UInt8] = []
+        var seed = Digest128.zero
+        var state = RowState()
+        var isNew = true
+        var mightConflict = false
+    }
+
+    init(core: StoreCore, identity: StoreIdentity, now: Int64, random: any RandomNumberGenerator) throws(StoreError) {
+        self.core = core
+        self.identity = identity
+        self.now = now
+        self.random = random
+        clockOffset = try core.meta.integer("clock_offset") ?? 0
+    }
+
+    func seal() throws -> SealReport {
+        var lastSeq: Int64 = 0
+        while true {
+            let chunk = try PendingChunk(
+                after: lastSeq, limit: Self.chunkLimit, sql: core.sql, catalogue: core.catalogue,
+                channels: core.channels)
+            guard chunk.lastSeq > lastSeq else { break }
+            try seal(chunk)
+            lastSeq = chunk.lastSeq
+        }
+        guard lastSeq > 0 else { return report }
+        for lane in lanes.values.sorted(by: { $0.channel < $1.channel }) {
+            try lane.finish()
+            report.blocks += lane.blocks.count
+        }
+        try sum()
+        try core.sql.execute("DELETE FROM kenh_pending")
+        try core.channels.flush()
+        return report
+    }
+
+    private func seal(_ chunk: PendingChunk) throws {
+        for at in chunk.order() {
+            let entry = chunk.entries[at]
+            let id = chunk.arena[entry.idStart..<entry.idStart + entry.idLength]
+            if row.table?.number != entry.table || row.channel != entry.channel || !row.id.elementsEqual(id) {
+                try closeRow()
+                try openRow(entry, id: Array(id))
+            }
+            try seal(entry, of: chunk)
+        }
+        try closeRow()
+    }
+
+    // MARK: rows
+
+    private func openRow(_ entry: PendingChunk.Entry, id: [UInt8]) throws(StoreError) {
+        guard let table = core.catalogue.tables[entry.table] else { return }
+        row.table = table
+        row.channel = entry.channel
+        row.id = id
+        row.seed = id.withUnsafeBytes { table.rowSeed($0) }
+        row.isNew = true
+        row.state.writes.removeAll(keepingCapacity: true)
+        try withID { bytes throws(StoreError) in
+            guard let found = try core.rows.load(table: table, id: bytes, into: &row.state) else { return }
+            if found.channel == entry.channel {
+                row.isNew = false
+            } else if let other = found.others.first(where: { $0.channel == entry.channel }) {
+                row.state = other.state
+                row.isNew = false
+            } else {
+                row.state.writes.removeAll(keepingCapacity: true)
+            }
+        }
+        row.mightConflict = row.state.mayConflict
+        if !row.isNew { try sumRow(isAdded: false) }
+    }
+
+    private func closeRow() throws(StoreError) {
+        guard let table = row.table else { return }
+        defer { row.table = nil }
+        guard !row.state.writes.isEmpty else { return }
+        try sumRow(isAdded: true)
+        let mayConflict = row.state.mayConflict && row.state.isShown
+        try withID { bytes throws(StoreError) in
+            try core.rows.save(row.state, table: table, id: bytes, channel: row.channel, isNew: row.isNew)
+            if mayConflict || row.mightConflict {
+                try core.rows.setConflict(mayConflict, table: table, id: bytes, channel: row.channel)
+            }
+        }
+    }
+
+    private func withID(_ body: (UnsafeRawBufferPointer) throws(StoreError) -> Void) throws(StoreError) {
+        let failure = row.id.withUnsafeBytes { bytes -> StoreError? in
+            do throws(StoreError) { try body(bytes) } catch { return error }
+            return nil
+        }
+        if let failure { throw failure }
+    }
+
+    // MARK: changes
+
+    private func seal(_ entry: PendingChunk.Entry, of chunk: PendingChunk) throws {
+        guard let table = row.table else { return }
+        var change = LocalChange(entry: entry, columns: table.local(declaredMask: entry.mask))
+        if row.state.writes.isEmpty, entry.kind != .insert {
+            // Nobody captured the row's insert: triggers were off, or the table is older than Kenh.
+            guard entry.kind == .update, let values = try currentValues(of: table) else { return }
+            change = LocalChange(entry: entry, kind: .insert, columns: table.shown, values: values)
+        }
+        if change.kind == .delete, row.state.writes.allSatisfy(\.isRemoved) { return }
+        if change.kind == .update, change.columns.isEmpty { return }
+        try append(change, of: chunk)
+        report.changes += 1
+    }
+
+    private struct LocalChange {
+        let entry: PendingChunk.Entry
+        var kind: ChangeKind
+        var columns: ColumnSet
+        /// Set where the values are not the captured ones.
+        var values: [Int: Value]?
+
+        init(entry: PendingChunk.Entry, kind: ChangeKind? = nil, columns: ColumnSet, values: [Int: Value]? = nil) {
+            self.entry = entry
+            self.kind = kind ?? entry.kind
+            self.columns = self.kind == .delete ? [] : columns
+            self.values = values
+        }
+    }
+
+    private func append(_ local: LocalChange, of chunk: PendingChunk) throws {
+        guard let table = row.table else { return }
+        let lane = try lane(local.entry)
+        let builder = try lane.builder(officer: local.entry.officer)
+        var change = Change(
+            dot: Dot(branch: 0, counter: 0), clock: HybridClock(rawValue: 0), kind: local.kind, columns: local.columns,
+            source: Write.inTable)
+        let predecessors =
+            local.kind == .delete ? row.state.writes.map(\.dot) : row.state.predecessors(ofWriteTo: change.written)
+        change.clock = HybridClock.stamp(
+            nowMilliseconds: local.entry.at + clockOffset, floor: try floor(predecessors, lane: lane))
+        var wire: [WireDot] = []
+        wire.reserveCapacity(predecessors.count)
+        for dot in predecessors { wire.append(try lane.wire(dot)) }
+        change.dot = lane.nextDot()
+        let number = lane.table(table)
+        row.id.withUnsafeBytes {
+            builder.change(
+                local.kind, table: number, id: $0, clock: change.clock, columns: local.columns, predecessors: wire)
+        }
+        try appendValues(local, of: chunk, to: builder, number: number)
+        row.state.apply(change, predecessors: predecessors[...])
+        if local.kind == .delete { holdDeleted(local.entry, of: chunk, table: table) }
+    }
+
+    private func lane(_ entry: PendingChunk.Entry) throws -> LaneWriter {
+        if let known = lanes[entry.channel] { return known }
+        let lane = try LaneWriter(channel: entry.channel, officer: entry.officer, core: core, identity: identity)
+        lanes[entry.channel] = lane
+        return lane
+    }
+
+    /// The highest effective clock that the change overwrites, without this replica's own claims that nobody accepted.
+    private func floor(_ predecessors: [Dot], lane: LaneWriter) throws(StoreError) -> HybridClock? {
+        var highest: HybridClock?
+        for write in row.state.writes where predecessors.contains(write.dot) {
+            if core.index.replica(ofBranch: write.dot.branch) == identity.replica { continue }
+            highest = max(highest ?? write.clock, write.clock)
+        }
+        return highest
+    }
+
+    private func appendValues(
+        _ local: LocalChange, of chunk: PendingChunk, to builder: BodyBuilder, number: Int
+    ) throws {
+        guard let table = row.table else { return }
+        if let values = local.values {
+            local.columns.forEach { append(values[$0] ?? .null, column: $0, of: table, to: builder, number: number) }
+            return
+        }
+        guard local.kind != .delete else { return }
+        // In ascending order of this node's numbers, which is the order of the builder's columns.
+        let numbers = table.declaredNumbers
+        var place = local.entry.valueStart
+        ColumnSet(rawValue: local.entry.mask).forEach { declared in
+            appendCaptured(chunk.values[place], chunk, column: numbers[declared], of: table, to: builder, number: number)
+            place += 1
+        }
+    }
+
+    private func appendCaptured(
+        _ ref: ValueRef, _ chunk: PendingChunk, column: Int, of table: LocalTable, to builder: BodyBuilder, number: Int
+    ) {
+        if table.columns[column].declared?.isErasable == true {
+            return append(chunk.value(ref), column: column, of: table, to: builder, number: number)
+        }
+        switch ref.tag {
+        case .null, .commitment: builder.null(table: number, column: column)
+        case .integer: builder.value(Int64(bitPattern: ref.payload), table: number, column: column)
+        case .real: builder.value(Double(bitPattern: ref.payload), table: number, column: column)
+        case .text: 
+            chunk.withBytes(ref) { bytes in
+                if UTF8Check.isTextWithoutNUL(bytes) {
+                    builder.text(bytes, table: number, column: column)
+                } else {
+                    builder.value(.text(repairing: bytes), table: number, column: column)
+                }
+            }
+        case .blob: chunk.withBytes(ref) { builder.blob($0, table: number, column: column) }
+        }
+    }
+
+    private func append(_ value: Value, column: Int, of table: LocalTable, to builder: BodyBuilder, number: Int) {
+        guard table.columns[column].declared?.isErasable == true, value != .null else {
+            return builder.value(value, table: number, column: column)
+        }
+        var salt: [UInt8] = []
+        while salt.count < Erasable.saltBytes { salt += random.next().bigEndianBytes }
+        builder.erasable(value, salt: salt, table: number, column: column)
+    }
+
+    /// The values that the deleted line showed stay in the state for a late edit.
+    private func holdDeleted(_ entry: PendingChunk.Entry, of chunk: PendingChunk, table: LocalTable) {
+        var places = [Int](repeating: -1, count: table.columns.count)
+        for (declared, column) in table.declaredNumbers.enumerated() { places[column] = entry.valueStart + declared }
+        row.state.place(tableColumns: [], order: core.index, incoming: { _, _ in .null }) { column in
+            places[column] < 0 ? .null : chunk.value(chunk.values[places[column]])
+        }
+    }
+
+    private func currentValues(of table: LocalTable) throws -> [Int: Value]? {
+        let values = try TableLine(core: core, table: table).read(id: row.id)
+        return values.map { Dictionary(uniqueKeysWithValues: $0.enumerated().map { (table.declaredNumbers[$0], $1) }) }
+    }
+
+    // MARK: digest
+
+    private func sumRow(isAdded: Bool) throws(StoreError) {
+        guard let table = row.table else { return }
+        for write in row.state.writes {
+            let item = Unsummed(isAdded: isAdded, seed: row.seed, table: table, channel: row.channel, write: write)
+            if let lane = lanes[row.channel], write.dot.branch == UInt32(lane.branch),
+                write.dot.counter >= lane.firstUnsealed
+            {
+                unsummed.append(item)
+            } else {
+                try sum(item)
+            }
+        }
+    }
+
+    private func sum() throws(StoreError) {
+        for item in unsummed { try sum(item) }
+        unsummed = []
+    }
+
+    private func sum(_ item: Unsummed) throws(StoreError) {
+        let place = try core.index.place(of: item.write.dot)
+        let digest = RowState(writes: [item.write]).digest(
+            row: item.seed, columns: item.table.columnSeeds, place: { _ in place })
+        core.channels.add(item.isAdded ? digest : .zero - digest, to: item.channel)
+    }
+}
+
+extension PendingChunk {
+    func withBytes(_ ref: ValueRef, _ body: (UnsafeRawBufferPointer) -> Void) {
+        arena.withUnsafeBytes {
+            let start = Int(ref.payload)
+            body(UnsafeRawBufferPointer(rebasing: $0[start..<start + Int(ref.count)]))
+        }
+    }
+
+    func value(_ ref: ValueRef) -> Value {
+        let range = Int(ref.tag == .text || ref.tag == .blob ? ref.payload : 0)
+        switch ref.tag {
+        case .null, .commitment: return .null
+        case .integer: return .integer(Int64(bitPattern: ref.payload))
+        case .real: return .real(Double(bitPattern: ref.payload))
+        case .text: return .text(Array(arena[range..<range + Int(ref.count)]))
+        case .blob: return .blob(Array(arena[range..<range + Int(ref.count)]))
+        }
+    }
+}
+
+extension Value {
+    /// Text that is no UTF-8, or has NULs that got past the triggers: each bad byte becomes U+FFFD.
+    static func text(repairing bytes: UnsafeRawBufferPointer) -> Value {
+        .text(Array(String(decoding: bytes, as: UTF8.self).utf8).flatMap { $0 == 0 ? [0xEF, 0xBF, 0xBD] : [$0] })
+    }
+}

@@ -1,0 +1,59 @@
+import KenhMerge
+import KenhTesting
+
+extension SimulatedNode {
+    /// Brings the table's line to what the state says, by the settlement alone.
+    mutating func settle(_ state: inout RowState, row: String, changes: [LoggedChange]) throws(BrokenLaw) {
+        let old = table[row]
+        let settlement = state.settle(wasShown: old != nil, tableColumns: tableColumns, order: names)
+        var unknown: [String] = []
+        let value = { (write: Write, column: Int) -> Value in
+            if let held = write.heldValue(column) { return held }
+            if changes.indices.contains(Int(write.source)),
+                let value = changes[Int(write.source)].change.values[column]
+            {
+                return value
+            }
+            unknown.append("column \(column) of \(write.dot)")
+            return .null
+        }
+        table[row] = Self.line(after: settlement, old: old) { value(state.writes[$0], $1) }
+        let quick = Self.isAllInTable(state, after: settlement) ? state : nil
+        state.place(tableColumns: tableColumns, order: names) { source, column in
+            changes.indices.contains(Int(source)) ? changes[Int(source)].change.values[column] ?? .null : .null
+        } fetched: { column in
+            if !settlement.fetch.contains(column: column) { unknown.append("unannounced fetch of column \(column)") }
+            return old?[column] ?? .null
+        }
+        try BrokenLaw.unless(unknown.isEmpty, "row \(row): nobody has \(unknown)")
+        try checkQuickPlacing(quick, against: state, row: row)
+    }
+
+    private static func line(
+        after settlement: Settlement, old: [Int: Value]?, value: (Int, Int) -> Value
+    ) -> [Int: Value]? {
+        var line = settlement.action == .insert ? [:] : old
+        if settlement.action == .delete { line = nil }
+        for placement in settlement.put {
+            line?[Int(placement.column)] = value(Int(placement.write), Int(placement.column))
+        }
+        return line
+    }
+
+    /// Whether the whole batch went to the table and nothing is held, the common end of a merge.
+    private static func isAllInTable(_ state: RowState, after settlement: Settlement) -> Bool {
+        guard state.isShown, settlement.fetch.isEmpty else { return false }
+        return state.writes.indices.allSatisfy { i in
+            let write = state.writes[i]
+            let put = settlement.put.filter { $0.write == i }.map { Int($0.column) }
+            return write.held.isEmpty
+                && (write.source == Write.inTable || ColumnSet(put) == write.columns.subtracting(.existence))
+        }
+    }
+
+    private func checkQuickPlacing(_ quick: RowState?, against state: RowState, row: String) throws(BrokenLaw) {
+        guard var quick else { return }
+        quick.placeAllInTable()
+        try BrokenLaw.unless(quick == state, "row \(row): the short way to place values ends elsewhere")
+    }
+}
