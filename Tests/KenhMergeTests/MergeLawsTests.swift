@@ -6,7 +6,7 @@ import Testing
     #if DEBUG
         private static let historiesPerChunk: UInt64 = 50
     #else
-        private static let historiesPerChunk: UInt64 = 500
+        private static let historiesPerChunk: UInt64 = 1_000
     #endif
 
     @Test(

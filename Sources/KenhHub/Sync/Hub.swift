@@ -11,6 +11,9 @@ public struct HubIdentity: Sendable {
 
     public var organisation: Hash256 { rootKey.organisationFingerprint }
 
+    /// In hex, as the header field `kenh-organisation` carries it.
+    public var organisationText: String { organisation.bytes.hex }
+
     public init(rootKey: PublicKey, certificate: WireSignedStatement, servingKey: SigningKey) {
         self.rootKey = rootKey
         self.certificate = certificate
@@ -45,6 +48,15 @@ public final class Hub: Sendable {
     }
 
     public func now() -> Int64 { clock() }
+
+    /// The log's own failures in the hub's words, for those who know nothing of stores.
+    public static func translatingErrors<T>(_ body: () throws -> T) throws -> T {
+        do { return try body() } catch let error as StoreError {
+            throw HubError(
+                error.code == .diskFull ? .diskFull : .unavailable,
+                "the centre cannot write at the moment; try again later", recovery: .retry)
+        }
+    }
 
     func setMerged(_ channels: [String: MergedChannel]) { merged.withLock { $0 = channels } }
 

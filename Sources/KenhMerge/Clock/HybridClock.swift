@@ -34,7 +34,7 @@ public struct HybridClock: Hashable, Comparable, Sendable {
     @inlinable
     public func effective(acceptedAtMilliseconds: Int64?) -> HybridClock {
         guard let acceptedAtMilliseconds else { return self }
-        return min(self, HybridClock(milliseconds: acceptedAtMilliseconds + Self.toleranceMilliseconds))
+        return min(self, Self.latestTolerated(atMilliseconds: acceptedAtMilliseconds))
     }
 
     /// The clock of a new change at local time `now` that overwrites writes whose highest effective clock is `floor`.
@@ -45,7 +45,14 @@ public struct HybridClock: Hashable, Comparable, Sendable {
     public static func stamp(nowMilliseconds now: Int64, floor: HybridClock?) -> HybridClock {
         let wall = HybridClock(milliseconds: now)
         guard let floor else { return wall }
-        let capped = min(floor, HybridClock(milliseconds: now + toleranceMilliseconds))
+        let capped = min(floor, latestTolerated(atMilliseconds: now))
         return max(wall, capped.next)
+    }
+
+    /// Times come from the wire and from people's laptops: a sum out of range is clamped, not a trap.
+    @usableFromInline
+    static func latestTolerated(atMilliseconds time: Int64) -> HybridClock {
+        let (sum, overflow) = time.addingReportingOverflow(toleranceMilliseconds)
+        return HybridClock(milliseconds: overflow ? .max : sum)
     }
 }

@@ -26,11 +26,15 @@ extension DigestHasher {
     }
 
     /// The seed of the existence column, which has no name.
-    public static let existence: Digest128 = {
+    public static let existence = unnamed(.max)
+
+    /// The seed of a column that this node cannot name. Only a damaged state has one: the digest then differs from
+    /// everybody else's, which raises the alert.
+    static func unnamed(_ column: UInt64) -> Digest128 {
         var hasher = DigestHasher()
-        hasher.word(.max)
+        hasher.word(column)
         return hasher.digest
-    }()
+    }
 }
 
 extension RowState {
@@ -52,7 +56,7 @@ extension RowState {
             stamp.word(place.index << 1 | (write.isRemoved ? 1 : 0))
             stamp.word(write.clock.rawValue)
             write.columns.forEach { column in
-                let seed = column == 63 ? DigestHasher.existence : columns[column]
+                let seed = Self.seed(of: column, in: columns)
                 var item = stamp
                 item.word(seed.high)
                 item.word(seed.low)
@@ -60,5 +64,10 @@ extension RowState {
             }
         }
         return sum
+    }
+
+    private static func seed(of column: Int, in columns: [Digest128]) -> Digest128 {
+        if column == 63 { return DigestHasher.existence }
+        return columns.indices.contains(column) ? columns[column] : DigestHasher.unnamed(UInt64(column))
     }
 }

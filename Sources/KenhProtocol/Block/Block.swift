@@ -24,6 +24,9 @@ public struct Block: Sendable {
         guard detached.count <= Limits.detachedBytes else {
             throw ProtocolError(.tooLarge, "the detached section is too large")
         }
+        guard officerSignature.isEmpty || (officerSignature.count == 64 && !header.officer.isEmpty) else {
+            throw ProtocolError(.malformed, "the block bears an officer's signature that is none")
+        }
         guard Hashing.sha256(domain: .blockBody, body) == header.bodyHash else {
             throw ProtocolError(.badDigest, "the body does not have the hash that the header gives")
         }

@@ -101,7 +101,7 @@ public struct BlockHeader: Sendable, Equatable {
             throw Self.malformed("has a channel or officer of a wrong length")
         }
         guard firstCounter >= 1, (1...UInt32(Limits.changesPerBlock)).contains(count),
-            firstCounter <= UInt64.max / 2, (firstCounter == 1) == (previous == .zero)
+            firstCounter <= UInt64(Int64.max) - UInt64(count), (firstCounter == 1) == (previous == .zero)
         else { throw Self.malformed("has counters that do not fit") }
         guard firstClock <= lastClock else { throw Self.malformed("has clocks out of order") }
         guard compressedSize <= Limits.compressedBodyBytes, plainSize <= Limits.plainBodyBytes else {

@@ -144,7 +144,7 @@ public final class BodyBuilder {
 
     /// A value of an erasable column: the body gets a commitment, value and salt travel beside it.
     public func erasable(_ value: Value, salt: [UInt8], table: Int, column: Int) {
-        estimate += 64
+        estimate += 64 + value.byteCount
         let commitment = Erasable.commitment(to: value, salt: salt)
         tables[table].streams[column].append(commitment: commitment)
         pendingDetached.append((table: table, column: column, salt: salt, value: value))
@@ -271,4 +271,14 @@ enum HexIDs {
     }
 
     private static func digit(_ nibble: UInt8) -> UInt8 { nibble < 10 ? 0x30 + nibble : 0x57 + nibble }
+}
+
+extension Value {
+    /// Bytes of a text or blob; other values count as nothing.
+    fileprivate var byteCount: Int {
+        switch self {
+        case .text(let x), .blob(let x): x.count
+        case .null, .integer, .real: 0
+        }
+    }
 }

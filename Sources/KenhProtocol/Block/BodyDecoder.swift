@@ -229,12 +229,12 @@ struct BodyDecoder {
         guard !places.isEmpty else { return }
         let prefix = Array(try reader.prefixed(upTo: Limits.valueBytes))
         let lengths = try reader.ints(places.count, upTo: UInt64(Limits.valueBytes))
-        if !prefix.isEmpty {
-            guard prefix.count * places.count + reader.remaining <= Limits.plainBodyBytes * 2 else {
-                throw malformed("texts are too large")
-            }
+        // Every text is written out with the prefix: a few bytes of a body could otherwise fill the memory.
+        guard prefix.isEmpty || body.arena.count + prefix.count * places.count <= Limits.arenaBytes else {
+            throw malformed("texts are too large")
         }
         for (place, length) in zip(places, lengths) {
+            guard prefix.count + Int(length) <= Limits.valueBytes else { throw malformed("a text is too large") }
             let start = try reader.skip(Int(length))
             let rest = UnsafeRawBufferPointer(rebasing: reader.base[start..<start + Int(length)])
             guard prefix.isEmpty else {

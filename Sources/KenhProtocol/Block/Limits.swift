@@ -11,6 +11,8 @@ public enum Limits {
     public static let plainBodyBytes = 64 << 20
     public static let compressedBodyBytes = 64 << 20
     public static let detachedBytes = 64 << 20
+    /// What a reader holds of one body once ids and shared prefixes are written out.
+    public static let arenaBytes = 128 << 20
     public static let headerBytes = 4096
     public static let channelBytes = 200
     public static let officerBytes = 200

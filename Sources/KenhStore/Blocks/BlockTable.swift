@@ -20,10 +20,10 @@ struct BlockTable {
         insert.bind(1, copying: block.hash.bytes)
         insert.bind(2, channel)
         if let branch { insert.bind(3, branch) } else { insert.bindNull(3) }
-        insert.bind(4, Int64(block.header.firstCounter))
+        insert.bind(4, Int64(clamping: block.header.firstCounter))
         insert.bind(5, Int64(block.header.count))
         insert.bind(6, isApplied ? 1 : 0)
-        if let sequence { insert.bind(7, Int64(sequence)) } else { insert.bindNull(7) }
+        if let sequence { insert.bind(7, Int64(clamping: sequence)) } else { insert.bindNull(7) }
         if let acceptedAt { insert.bind(8, acceptedAt) } else { insert.bindNull(8) }
         insert.bind(9, copying: block.headerBytes)
         insert.bind(10, copying: block.deviceSignature)
@@ -70,6 +70,14 @@ struct BlockTable {
         return try read.step() ? try Self.block(read) : nil
     }
 
+    /// Who was signed in when the block was written; its body is not read.
+    func officer(of hash: Hash256) throws -> String? {
+        let read = try sql("SELECT header FROM kenh_block WHERE hash = ?")
+        defer { read.reset() }
+        read.bind(1, copying: hash.bytes)
+        return try read.step() ? try BlockHeader(decoding: read.array(0)).officer : nil
+    }
+
     /// All blocks, or those of one channel, in order; `body` may stop by returning false.
     func forEach(channel: Int? = nil, _ body: (Block, _ acceptedAt: Int64?) throws -> Bool) throws {
         let read = try sql(
@@ -81,17 +89,31 @@ struct BlockTable {
         }
     }
 
-    func acceptance(of hash: Hash256) throws(StoreError) -> (sequence: UInt64, acceptedAt: Int64)? {
-        let read = try sql("SELECT sequence, accepted_at FROM kenh_block WHERE hash = ? AND sequence IS NOT NULL")
+    /// The merged blocks in order, and when the centre took them.
+    func forEachApplied(_ body: (Block, _ acceptedAt: Int64?) throws -> Void) throws {
+        let read = try sql("SELECT \(Self.columns), accepted_at FROM kenh_block WHERE is_applied = 1 ORDER BY seq")
+        defer { read.reset() }
+        while try read.step() { try body(try Self.block(read), read.isNull(5) ? nil : read.int(5)) }
+    }
+
+    func count() throws(StoreError) -> Int {
+        let read = try sql("SELECT count(*) FROM kenh_block")
+        defer { read.reset() }
+        return try read.step() ? Int(read.int(0)) : 0
+    }
+
+    func acceptance(of hash: Hash256) throws(StoreError) -> (sequence: UInt64?, acceptedAt: Int64)? {
+        let read = try sql("SELECT sequence, accepted_at FROM kenh_block WHERE hash = ? AND accepted_at IS NOT NULL")
         defer { read.reset() }
         read.bind(1, copying: hash.bytes)
-        return try read.step() ? (UInt64(read.int(0)), read.int(1)) : nil
+        return try read.step() ? (read.isNull(0) ? nil : UInt64(clamping: read.int(0)), read.int(1)) : nil
     }
 
     func accept(_ hash: Hash256, sequence: UInt64, acceptedAt: Int64) throws(StoreError) {
-        let update = try sql("UPDATE kenh_block SET sequence = ?2, accepted_at = ?3 WHERE hash = ?1")
+        let update = try sql(
+            "UPDATE kenh_block SET sequence = ?2, accepted_at = min(coalesce(accepted_at, ?3), ?3) WHERE hash = ?1")
         update.bind(1, copying: hash.bytes)
-        update.bind(2, Int64(sequence))
+        update.bind(2, Int64(clamping: sequence))
         update.bind(3, acceptedAt)
         try update.run()
     }

@@ -10,7 +10,7 @@ final class BranchIndex: DotOrder {
         let hash: Hash256
         var isApplied: Bool
 
-        var last: UInt64 { first + count - 1 }
+        var last: UInt64 { first &+ count &- 1 }
     }
 
     struct Branch {
@@ -34,7 +34,7 @@ final class BranchIndex: DotOrder {
             guard let replica = ReplicaID(bytes: read.bytes(1)) else { throw Self.damaged }
             branches[Int(read.int(0))] = Branch(
                 replica: replica, channel: Int(read.int(2)), parent: read.isNull(3) ? nil : Int(read.int(3)),
-                first: UInt64(read.int(4)), spans: nil)
+                first: UInt64(clamping: read.int(4)), spans: nil)
         }
     }
 
@@ -72,7 +72,10 @@ final class BranchIndex: DotOrder {
         var spans: [Span] = []
         while try read.step() {
             guard let hash = Hash256(bytes: read.bytes(2)) else { throw Self.damaged }
-            spans.append(Span(first: UInt64(read.int(0)), count: UInt64(read.int(1)), hash: hash, isApplied: read.int(3) == 1))
+            spans.append(
+                Span(
+                    first: UInt64(clamping: read.int(0)), count: UInt64(clamping: read.int(1)), hash: hash,
+                    isApplied: read.int(3) == 1))
         }
         branches[branch]?.spans = spans
         return spans
@@ -93,14 +96,15 @@ final class BranchIndex: DotOrder {
         insert.bind(2, copying: replica.bytes)
         insert.bind(3, channel)
         if let parent { insert.bind(4, parent) } else { insert.bindNull(4) }
-        insert.bind(5, Int64(first))
+        insert.bind(5, Int64(clamping: first))
         try insert.run()
         branches[number] = Branch(replica: replica, channel: channel, parent: parent, first: first, spans: [])
         return number
     }
 
     func append(_ span: Span, to branch: Int) throws(StoreError) {
-        _ = try spans(of: branch)
+        // The block may be in the table already, and so among spans that are only now read from there.
+        guard try spans(of: branch).last?.hash != span.hash else { return }
         branches[branch]?.spans?.append(span)
     }
 
@@ -118,7 +122,7 @@ final class BranchIndex: DotOrder {
         }
         guard let previous = try block(hash: header.previous), let branch = previous.branch,
             let known = branches[branch], known.replica == header.replica, known.channel == channel,
-            previous.last + 1 == header.firstCounter
+            previous.last &+ 1 == header.firstCounter
         else { return nil }
         if try head(of: branch)?.hash == header.previous { return branch }
         return try addBranch(replica: header.replica, channel: channel, parent: branch, first: header.firstCounter)
@@ -136,7 +140,8 @@ final class BranchIndex: DotOrder {
         read.bind(1, copying: hash.bytes)
         guard try read.step() else { return nil }
         return KnownBlock(
-            branch: read.isNull(0) ? nil : Int(read.int(0)), last: UInt64(read.int(1)), isApplied: read.int(2) == 1)
+            branch: read.isNull(0) ? nil : Int(read.int(0)), last: UInt64(clamping: read.int(1)),
+            isApplied: read.int(2) == 1)
     }
 
     struct PinnedBlock {

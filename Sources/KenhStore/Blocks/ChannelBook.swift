@@ -40,7 +40,7 @@ final class ChannelBook {
         while try read.step() {
             let name = read.string(1)
             let cursor = ChannelCursor(
-                channel: name, epoch: read.array(3), sequence: UInt64(read.int(4)),
+                channel: name, epoch: read.array(3), sequence: UInt64(clamping: read.int(4)),
                 logHash: Hash256(bytes: read.array(5)) ?? .zero)
             add(
                 Channel(
@@ -102,7 +102,7 @@ final class ChannelBook {
             update.bind(1, number)
             update.bind(2, copying: channel.digest.bytes)
             update.bind(3, copying: channel.cursor.epoch)
-            update.bind(4, Int64(channel.cursor.sequence))
+            update.bind(4, Int64(clamping: channel.cursor.sequence))
             update.bind(5, copying: channel.cursor.logHash.bytes)
             if let branch = channel.ownBranch { update.bind(6, branch) } else { update.bindNull(6) }
             try update.run()

@@ -19,7 +19,8 @@ public struct LogFollower {
     ) {
         self.servingKey = servingKey
         self.organisation = organisation
-        self.cursors = Dictionary(cursors.map { ($0.channel, $0) }) { $1 }
+        // A channel that was written here and never exchanged has a cursor, but no place in the log.
+        self.cursors = Dictionary(cursors.filter { $0.sequence > 0 }.map { ($0.channel, $0) }) { $1 }
         self.knownKey = knownKey
     }
 
@@ -41,6 +42,9 @@ public struct LogFollower {
     }
 
     private mutating func advance(_ entry: WireLogEntry, epoch: [UInt8]) throws -> Hash256 {
+        guard ChannelName.isValid(entry.channel) || entry.channel == ChannelName.registry else {
+            throw ProtocolError(.malformed, "a log entry names no channel")
+        }
         let cursor = cursors[entry.channel]
         guard entry.sequence == (cursor?.sequence ?? 0) + 1, cursor == nil || cursor?.epoch == epoch else {
             throw ProtocolError(
@@ -56,6 +60,21 @@ public struct LogFollower {
         cursors[entry.channel] = ChannelCursor(
             channel: entry.channel, epoch: epoch, sequence: entry.sequence, logHash: hash)
         return object
+    }
+
+    /// Checks where the response says that each channel's log ends against what was followed up to there: entries
+    /// whose times or order were changed on the way give another hash.
+    ///
+    /// - Throws: ``ProtocolError`` with code `brokenLink`.
+    public func agree(with heads: [WireChannelHead]) throws(ProtocolError) {
+        for head in heads {
+            guard let cursor = cursors[head.channel] else { continue }
+            let isBehind = head.sequence < cursor.sequence
+            let differs = head.sequence == cursor.sequence && !head.logHash.elementsEqual(cursor.logHash.bytes)
+            guard isBehind || differs else { continue }
+            throw ProtocolError(
+                .brokenLink, "the centre's log of \(head.channel) does not end as its entries say", recovery: .resync)
+        }
     }
 
     /// The log hashes that the response's heads have to agree with.

@@ -15,7 +15,7 @@ extension Store {
     public func outbox(as identity: StoreIdentity, limitBytes: Int) throws(StoreError) -> Outbox {
         try transaction { db, core in
             try withoutCapture(db) {
-                _ = try Sealer(core: core, identity: identity, now: now, random: SystemRandomNumberGenerator()).seal()
+                _ = try sealer(core, identity).seal()
             }
             let blocks = try core.blocks.unsent(limitBytes: limitBytes, limitCount: Limits.blocksPerRequest)
             let read = try core.sql("SELECT count(*) FROM kenh_block WHERE sequence IS NULL")
@@ -24,6 +24,18 @@ extension Store {
             return Outbox(
                 blocks: blocks, cursors: core.channels.all.map(\.cursor).filter { $0.sequence > 0 },
                 hasMore: total > blocks.count)
+        }
+    }
+
+    /// Offers every block again and follows the log from its beginning: the centre's log is not the one that was
+    /// followed, or this store is older than what it once sent. Nothing is lost by it, and nothing merged twice.
+    public func forgetAcknowledgements() throws(StoreError) {
+        try transaction { _, core in
+            try core.sql.execute("UPDATE kenh_block SET sequence = NULL")
+            for channel in core.channels.all {
+                try core.channels.set(
+                    ChannelCursor(channel: channel.name, epoch: [], sequence: 0, logHash: .zero))
+            }
         }
     }
 

@@ -102,10 +102,11 @@ final class MergePass {
     ) throws {
         let seed = table.rowSeed(id)
         let before = isNew ? Digest128.zero : try digest(table, seed)
-        let wasShown = state.isShown && table.declared != nil
+        let canShow = table.canShow(id: id, channel: core.channels.name(channel))
+        let wasShown = state.isShown && canShow
         let mightConflict = state.mayConflict
         try apply(range)
-        if table.declared == nil {
+        if !canShow {
             hold()
         } else {
             let settled = try show(table: table, id: id, channel: channel, wasShown: wasShown)
@@ -205,7 +206,9 @@ final class MergePass {
     private func value(_ source: Int32, _ column: Int) -> Value {
         let item = items[Int(source)]
         let block = blocks[Int(item.block)]
-        return block.body.value(block.value(Int(item.change), column: column))
+        let value = block.body.value(block.value(Int(item.change), column: column))
+        // A table of SQLite's shows −0.0 as 0.0; so does the state, or its values would depend on the order of arrival.
+        return value == .real(-0.0) ? .real(0.0) : value
     }
 
     private func insert(
@@ -267,7 +270,7 @@ final class MergePass {
         var states = [found.channel: state]
         for other in found.others { states[other.channel] = other.state }
         let isNew = states[channel] == nil
-        let shownBefore = lowestShown(states, table)
+        let shownBefore = core.shownChannel(states, table: table, id: id)
         state = states[channel] ?? RowState()
         let before = isNew ? Digest128.zero : try digest(table, table.rowSeed(id))
         let mightConflict = state.mayConflict
@@ -285,7 +288,7 @@ final class MergePass {
         states[channel] = state
         try save(table: table, id: id, channel: channel, isNew: isNew, mightConflict: mightConflict)
         core.channels.add(try digest(table, table.rowSeed(id)) - before, to: channel)
-        guard let shown = lowestShown(states, table) else { return }
+        guard let shown = core.shownChannel(states, table: table, id: id) else { return }
         state = states[shown] ?? RowState()
         _ = try show(table: table, id: id, channel: shown, wasShown: false)
         try core.rows.save(state, table: table, id: id, channel: shown, isNew: false)
@@ -297,7 +300,7 @@ final class MergePass {
             guard let found = try core.rows.load(table: table, id: bytes, into: &state) else { return }
             var states = [found.channel: state]
             for other in found.others { states[other.channel] = other.state }
-            guard let shown = lowestShown(states, table) else { return }
+            guard let shown = core.shownChannel(states, table: table, id: bytes) else { return }
             state = states[shown] ?? RowState()
             let isThere = try TableLine(core: core, table: table).read(id: id) != nil
             _ = try show(table: table, id: bytes, channel: shown, wasShown: isThere)
@@ -305,10 +308,22 @@ final class MergePass {
         }
     }
 
-    private func lowestShown(_ states: [Int: RowState], _ table: LocalTable) -> Int? {
-        guard table.declared != nil else { return nil }
-        return states.filter { $0.value.isShown }.keys.min {
-            core.channels.name($0).utf8.lexicographicallyPrecedes(core.channels.name($1).utf8)
+    /// Shows the right one of several rows with one id after the shown one may have been deleted here.
+    func showAmongOthers(table: LocalTable, id: [UInt8]) throws {
+        try id.withUnsafeBytes { bytes in
+            guard let found = try core.rows.load(table: table, id: bytes, into: &state) else { return }
+            var states = [found.channel: state]
+            for other in found.others { states[other.channel] = other.state }
+            let owner = try TableLine(core: core, table: table).channel(id: id)
+            guard let shown = core.shownChannel(states, table: table, id: bytes), shown != owner else { return }
+            if let owner, let lifted = states[owner] {
+                state = lifted
+                try lift(table: table, id: bytes)
+                try core.rows.save(state, table: table, id: bytes, channel: owner, isNew: false)
+            }
+            state = states[shown] ?? RowState()
+            _ = try show(table: table, id: bytes, channel: shown, wasShown: false)
+            try core.rows.save(state, table: table, id: bytes, channel: shown, isNew: false)
         }
     }
 
@@ -335,6 +350,15 @@ final class MergePass {
         }
         try save(table: table, id: id, channel: channel, isNew: isNew, mightConflict: true)
         core.channels.add(try digest(table, table.rowSeed(id)) - before, to: channel)
+    }
+}
+
+extension StoreCore {
+    /// The channel whose row an id shows: that of the lowest name among the rows that are alive.
+    func shownChannel(_ states: [Int: RowState], table: LocalTable, id: UnsafeRawBufferPointer) -> Int? {
+        states.filter { $0.value.isShown && table.canShow(id: id, channel: channels.name($0.key)) }.keys.min {
+            channels.name($0).utf8.lexicographicallyPrecedes(channels.name($1).utf8)
+        }
     }
 }
 

@@ -55,10 +55,11 @@ final class Merger {
 
     /// A receipt: the earliest acceptance counts, and a claim beyond its tolerance is corrected.
     private func accept(_ hash: Hash256, _ acceptance: Delivery.Acceptance) throws {
-        if let known = try core.blocks.acceptance(of: hash), known.acceptedAt <= acceptance.acceptedAtMilliseconds {
-            return
-        }
+        let known = try core.blocks.acceptance(of: hash)
+        if let known, known.sequence == acceptance.sequence,
+            known.acceptedAt <= acceptance.acceptedAtMilliseconds { return }
         try core.blocks.accept(hash, sequence: acceptance.sequence, acceptedAt: acceptance.acceptedAtMilliseconds)
+        if let known, known.acceptedAt <= acceptance.acceptedAtMilliseconds { return }
         guard let block = try core.blocks.block(hash),
             block.header.lastClock.effective(acceptedAtMilliseconds: acceptance.acceptedAtMilliseconds)
                 != block.header.lastClock
@@ -141,10 +142,7 @@ final class Merger {
         let channel = try core.channels.number(block.header.channel)
         guard let branch = try branch(of: block, channel: channel, besides: group) else { return nil }
         let body: BlockBody
-        do { body = try core.codec.open(block) } catch {
-            try core.notice("unreadable", at: now, "a block of replica \(block.header.replica) waits: \(error.message)")
-            return nil
-        }
+        do { body = try core.codec.open(block) } catch { return try wait(block, error.message) }
         let accepted = try core.blocks.acceptance(of: block.hash)?.acceptedAt
         let opened = OpenedBlock(block, body: body, channel: channel, acceptedAt: accepted)
         opened.branches = [branch]
@@ -154,8 +152,18 @@ final class Merger {
             else { return nil }
             opened.branches.append(pinned.branch)
         }
-        try opened.meetTables(core.catalogue, core.sql)
+        do { try opened.meetTables(core.catalogue, core.sql) } catch {
+            guard error.code == .malformedBlock else { throw error }
+            return try wait(block, error.message)
+        }
         return opened
+    }
+
+    /// What cannot be read halts its own lane; people are told once.
+    private func wait(_ block: Block, _ why: String) throws(StoreError) -> OpenedBlock? {
+        let lane = "\(block.header.channel) of replica \(block.header.replica)"
+        try core.noticeOnce("unreadable", at: now, "block \(block.hash) in \(lane) waits: \(why)")
+        return nil
     }
 
     private func branch(of block: Block, channel: Int, besides group: Set<Hash256>) throws(StoreError) -> Int? {

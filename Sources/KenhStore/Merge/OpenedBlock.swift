@@ -66,5 +66,5 @@ final class OpenedBlock {
 
     func clock(_ change: Int) -> HybridClock { body.clocks[change].effective(acceptedAtMilliseconds: acceptedAt) }
 
-    func counter(_ change: Int) -> UInt64 { block.header.firstCounter + UInt64(change) }
+    func counter(_ change: Int) -> UInt64 { block.header.firstCounter &+ UInt64(change) }
 }

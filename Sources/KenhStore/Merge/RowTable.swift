@@ -17,21 +17,58 @@ final class RowTable {
         bind(read, table, id)
         guard try read.step() else { return nil }
         let channel = Int(read.int(0))
-        try Self.unpack(read.bytes(1), into: &state)
+        try Self.unpack(read.bytes(1), of: table, into: &state)
         var others: [(channel: Int, state: RowState)] = []
         while try read.step() {
             var other = RowState()
-            try Self.unpack(read.bytes(1), into: &other)
+            try Self.unpack(read.bytes(1), of: table, into: &other)
             others.append((Int(read.int(0)), other))
         }
         return (channel, others)
     }
 
-    private static func unpack(_ bytes: UnsafeRawBufferPointer, into state: inout RowState) throws(StoreError) {
-        do throws(MalformedBytes) { try state.unpack(bytes) } catch {
-            throw StoreError(.corrupt, "a row's state is damaged", advice: "run kenh verify and restore a backup")
+    /// All states of an id, by channel.
+    func states(table: LocalTable, id: [UInt8]) throws(StoreError) -> [Int: RowState] {
+        var state = RowState()
+        var states: [Int: RowState] = [:]
+        let failure = id.withUnsafeBytes { bytes -> StoreError? in
+            do throws(StoreError) {
+                guard let found = try load(table: table, id: bytes, into: &state) else { return nil }
+                states[found.channel] = state
+                for other in found.others { states[other.channel] = other.state }
+            } catch { return error }
+            return nil
+        }
+        if let failure { throw failure }
+        return states
+    }
+
+    func contains(table: LocalTable, id: [UInt8]) throws(StoreError) -> Bool {
+        try !states(table: table, id: id).isEmpty
+    }
+
+    /// Every row's table and id, once.
+    func forEachID(_ body: (_ table: Int, _ id: Value) throws -> Void) throws {
+        let read = try sql("SELECT DISTINCT tbl, id FROM kenh_row ORDER BY tbl, id")
+        defer { read.reset() }
+        while try read.step() { try body(Int(read.int(0)), read.value(1)) }
+    }
+
+    /// Bytes from disk: whatever they are, the state refers to nothing that the table does not have.
+    static func unpack(
+        _ bytes: UnsafeRawBufferPointer, of table: LocalTable, into state: inout RowState
+    ) throws(StoreError) {
+        do throws(MalformedBytes) { try state.unpack(bytes) } catch { throw damaged }
+        let known = ColumnSet.first(table.columns.count)
+        for write in state.writes {
+            guard known.union(.existence).isSuperset(of: write.columns),
+                write.held.allSatisfy({ known.contains(column: Int($0.column)) })
+            else { throw damaged }
         }
     }
+
+    private static let damaged = StoreError(
+        .corrupt, "a row's state is damaged", advice: "run kenh verify and restore a backup")
 
     private func bind(_ statement: Statement, _ table: LocalTable, _ id: UnsafeRawBufferPointer) {
         statement.bind(1, table.number)

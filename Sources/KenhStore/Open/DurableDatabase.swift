@@ -31,22 +31,30 @@ package final class DurableDatabase: Sendable {
     }
 
     private func prepare(_ applicationID: Int64, _ format: Int64, _ ddl: String) throws {
+        // Looked at first, since setting the journal mode writes into the file.
+        _ = try isNew(applicationID, format)
         try Durability.current.apply(sql)
         try sql.execute("PRAGMA cache_size=-65536; PRAGMA secure_delete=OFF")
         try write { sql in
-            let found = try StoreFile.pragma(sql, "application_id")
-            if found == 0, try StoreFile.isEmpty(sql) {
-                try sql.execute(ddl)
-                try sql.execute("PRAGMA application_id=\(applicationID); PRAGMA user_version=\(format)")
-                return
-            }
-            guard found == applicationID else {
-                throw StoreError(.notAStore, "the database is not the centre's log", advice: "check --home")
-            }
-            guard try StoreFile.pragma(sql, "user_version") <= format else {
-                throw StoreError(.newerVersion, "the log was written by a newer Kenh", advice: "upgrade Kenh on this machine")
-            }
+            guard try isNew(applicationID, format) else { return }
+            try sql.execute(ddl)
+            try sql.execute("PRAGMA application_id=\(applicationID); PRAGMA user_version=\(format)")
         }
+    }
+
+    private func isNew(_ applicationID: Int64, _ format: Int64) throws(StoreError) -> Bool {
+        let found = try StoreFile.pragma(sql, "application_id")
+        if found == 0, try StoreFile.isEmpty(sql) { return true }
+        guard found == applicationID else {
+            throw StoreError(
+                .notAStore, "the database is not the centre's log", advice: "check --home; it was not touched")
+        }
+        guard try StoreFile.pragma(sql, "user_version") <= format else {
+            throw StoreError(
+                .newerVersion, "the log was written by a newer Kenh",
+                advice: "upgrade Kenh on this machine; the log was not touched")
+        }
+        return false
     }
 
     /// One immediate transaction, durable when it returns.

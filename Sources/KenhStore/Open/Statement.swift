@@ -97,7 +97,8 @@ package final class Statement {
 
     /// As ``run()``, but says false where a row with this id exists already.
     package func runUnlessConstraint() throws(StoreError) -> Bool {
-        let code = sqlite3_step(handle)
+        // GRDB's connections give extended codes.
+        let code = sqlite3_step(handle) & 0xff
         let failure = code == SQLITE_DONE || code == SQLITE_CONSTRAINT ? nil : StoreError(sqlite: code, on: database)
         sqlite3_reset(handle)
         if let failure { throw failure }
@@ -173,7 +174,11 @@ package final class StatementCache {
     init(_ database: OpaquePointer) { self.database = database }
 
     package func callAsFunction(_ sql: String) throws(StoreError) -> Statement {
-        if let known = statements[sql] { return known }
+        if let known = statements[sql] {
+            // One that an error left half-run would silently keep its old parameters.
+            known.reset()
+            return known
+        }
         let statement = try Statement(database, sql)
         statements[sql] = statement
         return statement

@@ -2,9 +2,8 @@ import CSQLite
 import Foundation
 import GRDB
 import KenhMerge
+@_exported import enum KenhMerge.Value
 import KenhProtocol
-
-public typealias Value = KenhMerge.Value
 
 /// A cell's or the centre's database: ordinary tables that any SQLite tool may write, and beside them what it takes to
 /// merge them with everybody else's.
@@ -17,7 +16,7 @@ public final class Store: Sendable {
     public let schema: Schema
     public let path: String
     private let clock: @Sendable () -> Int64
-    private let makeRandom: @Sendable () -> any RandomNumberGenerator
+    let makeRandom: @Sendable () -> any RandomNumberGenerator
 
     /// Opens a store, creating it where there is none, and brings it to the schema.
     ///
@@ -136,15 +135,32 @@ public final class Store: Sendable {
     /// - Parameters:
     ///   - officer: alias of the officer who writes; stamped on every change.
     ///   - atMilliseconds: when, if not now.
+    /// - Throws: what `body` throws, as it is; ``StoreError`` where the store itself fails. Nothing is kept then.
     public func write<T>(
         officer: String? = nil, atMilliseconds: Int64? = nil, _ body: (StoreTransaction) throws -> T
-    ) throws(StoreError) -> T {
-        try transaction { db, core in
-            let transaction = StoreTransaction(db: db)
-            let before = try core.lastPending()
-            let result = try body(transaction)
-            try core.stampPending(after: before, officer: officer, at: atMilliseconds ?? now)
-            return result
+    ) throws -> T {
+        try Self.check(officer: officer)
+        var failure: (any Error)?
+        do {
+            return try transaction { db, core in
+                let before = try core.lastPending()
+                let result: T
+                do { result = try body(StoreTransaction(db: db)) } catch {
+                    failure = error
+                    throw error
+                }
+                try core.stampPending(after: before, officer: officer, at: atMilliseconds ?? now)
+                return result
+            }
+        } catch { throw failure ?? error }
+    }
+
+    private static func check(officer: String?) throws(StoreError) {
+        guard let officer else { return }
+        guard officer.utf8.count <= Limits.officerBytes, !officer.utf8.contains(0) else {
+            throw StoreError(
+                .refusedValue, "an officer's alias has over \(Limits.officerBytes) bytes or a NUL character",
+                advice: "use a shorter one")
         }
     }
 
@@ -172,7 +188,7 @@ public final class Store: Sendable {
                 try RegistryTable(sql: core.sql).record(delivery.registry)
                 let merger = Merger(core: core, now: now)
                 try merger.take(delivery.items)
-                for cursor in delivery.cursors { try core.channels.set(cursor) }
+                for cursor in delivery.cursors { try advance(cursor, core) }
                 try announce(merger.touchedTables, core, db)
                 var report = merger.report
                 report.sealed = sealed
@@ -181,7 +197,17 @@ public final class Store: Sendable {
         }
     }
 
-    private func sealer(_ core: StoreCore, _ identity: StoreIdentity) throws(StoreError) -> Sealer {
+    /// Another process may have taken the same entries in meanwhile; a cursor never goes back within an epoch.
+    private func advance(_ cursor: ChannelCursor, _ core: StoreCore) throws {
+        if let known = core.channels.find(cursor.channel)?.cursor, known.epoch == cursor.epoch,
+            known.sequence >= cursor.sequence
+        {
+            return
+        }
+        try core.channels.set(cursor)
+    }
+
+    func sealer(_ core: StoreCore, _ identity: StoreIdentity) throws(StoreError) -> Sealer {
         try Sealer(core: core, identity: identity, now: now, random: makeRandom())
     }
 

@@ -45,14 +45,35 @@ final class StoreCore {
         let version = try read.step() ? read.int(0) : 0
         read.reset()
         guard version != dataVersion else { return }
+        try checkSchema()
         try catalogue.load(sql, schema: schema)
         try index.load()
         try channels.load()
         dataVersion = version
     }
 
+    /// Another process may have brought the store to a newer schema. Its columns are not known here, and merging
+    /// without them would lose what they show.
+    private func checkSchema() throws(StoreError) {
+        let installed = Int(try meta.integer("schema_version") ?? 0)
+        guard installed > schema.version else { return }
+        throw StoreError(
+            .newerVersion, "another program brought the store to schema \(installed), this one knows \(schema.version)",
+            advice: "restart it with the newer Kenh")
+    }
+
     /// After a rollback nothing in memory can be trusted.
     func forget() { dataVersion = -1 }
+
+    /// As ``notice(_:table:id:at:_:)``, unless the very same has been said before.
+    func noticeOnce(_ code: String, at: Int64, _ message: String) throws(StoreError) {
+        let read = try sql("SELECT 1 FROM kenh_notice WHERE code = ? AND message = ?")
+        read.bind(1, copying: code)
+        read.bind(2, copying: message)
+        let isKnown = try read.step()
+        read.reset()
+        if !isKnown { try notice(code, at: at, message) }
+    }
 
     func notice(_ code: String, table: String? = nil, id: Value = .null, at: Int64, _ message: String) throws(StoreError) {
         let insert = try sql("INSERT INTO kenh_notice(at, code, tbl, id, message) VALUES(?, ?, ?, ?, ?)")

@@ -25,7 +25,7 @@ enum StoreFile {
     static func checkVersion(_ sql: StatementCache) throws(StoreError) {
         let application = try pragma(sql, "application_id")
         let version = try pragma(sql, "user_version")
-        if try isEmpty(sql) { return }
+        if application == 0, try isEmpty(sql) { return }
         guard application == SystemTables.applicationID else {
             throw StoreError(.notAStore, "the database is not a store of Kenh's", advice: "check --home; it was not touched")
         }

@@ -1,6 +1,7 @@
 import Foundation
 import GRDB
 import KenhMerge
+import KenhProtocol
 
 /// A row of a query's result.
 public struct StoredRow: Sendable {
@@ -56,7 +57,8 @@ public struct StoreTransaction {
         } catch { throw StoreError(wrapping: error) }
     }
 
-    /// What SQLite would silently change is refused here: it cuts text at a NUL and makes NaN a NULL.
+    /// What SQLite or GRDB would silently change is refused here: text is cut at a NUL and repaired where it is no
+    /// UTF-8, NaN becomes NULL.
     private static func checked(_ values: [Value]) throws(StoreError) -> [Value] {
         for value in values {
             switch value {
@@ -64,6 +66,11 @@ public struct StoreTransaction {
                 throw StoreError(.refusedValue, "\(x) is no number that can be kept", advice: "leave the field empty")
             case .text(let x) where x.contains(0):
                 throw StoreError(.refusedValue, "a text holds a NUL character", advice: "remove it and write again")
+            case .text(let x) where !x.withUnsafeBytes(UTF8Check.isTextWithoutNUL):
+                throw StoreError(.refusedValue, "a text is no UTF-8", advice: "write it as a blob")
+            case .text(let x) where x.count > Limits.valueBytes, .blob(let x) where x.count > Limits.valueBytes:
+                throw StoreError(
+                    .refusedValue, "a value has over \(Limits.valueBytes >> 20) MiB", advice: "keep it in a file")
             default: continue
             }
         }

@@ -30,12 +30,21 @@ public struct Conflict: Sendable, Equatable {
 extension Store {
     /// All conflicts that are open here, in order of table and id.
     ///
-    /// Concurrent writes of equal values are none. With `includingSilent` false, columns declared silent are left out.
+    /// Concurrent writes of equal values are none, and what was settled here and is not sealed yet is settled. With `includingSilent` false, columns declared silent are left out.
     public func conflicts(table: String? = nil, includingSilent: Bool = true) throws(StoreError) -> [Conflict] {
         try reading { core in
-            let reader = ConflictReader(core: core)
+            let reader = try ConflictReader(core: core)
             return try reader.rows(table: table).flatMap { try reader.conflicts($0) }
                 .filter { includingSilent || $0.loudness != .silent }
+        }
+    }
+
+    private func hasConflict(_ table: String, _ id: Value, _ column: String) throws(StoreError) -> Bool {
+        try reading { core in
+            let reader = try ConflictReader(core: core)
+            return try reader.rows(table: table).filter { $0.id == id }.flatMap { try reader.conflicts($0) }.contains {
+                if case .values(column, _, _) = $0.kind { true } else { false }
+            }
         }
     }
 
@@ -44,19 +53,24 @@ extension Store {
     /// - Throws: `notFound` where this column has no conflict.
     public func resolve(
         table: String, id: Value, column: String, to value: Value, officer: String? = nil
-    ) throws(StoreError) {
+    ) throws {
+        let isOpen = try hasConflict(table, id, column)
         try write(officer: officer) { transaction in
             let numbers = try self.columnNumbers(table, column, transaction)
-            let before = try transaction.pendingCount()
-            try transaction.update(table, id: id, [(column, value)])
-            guard try transaction.pendingCount() == before else { return }
-            // The value is the shown one already: say explicitly that it was chosen.
-            try transaction.choose(self.schema.table(table), number: numbers.table, id: id, column: numbers.column, value: value)
+            let shown = try transaction.rows("SELECT \(quoted(column)) AS v FROM \(quoted(table)) WHERE id = ?", [id]).first
+            guard isOpen, shown != nil else {
+                throw StoreError(
+                    .notFound, "\(table).\(column) of \(id) has no conflict", advice: "list them with kenh conflicts")
+            }
+            guard shown?["v"] == value else { return try transaction.update(table, id: id, [(column, value)]) }
+            // An update to the shown value would be none: say explicitly that it was chosen.
+            try transaction.choose(
+                self.schema.table(table), number: numbers.table, id: id, column: numbers.column, value: value)
         }
     }
 
     /// Keeps a row that was edited ∥ deleted: inserts it anew as it stands, having seen both.
-    public func keep(table: String, id: Value, officer: String? = nil) throws(StoreError) {
+    public func keep(table: String, id: Value, officer: String? = nil) throws {
         try write(officer: officer) { transaction in
             guard let declared = self.schema.table(table) else { throw Self.noTable(table) }
             let names = declared.allColumnNames.map(quoted).joined(separator: ", ")
@@ -112,7 +126,27 @@ extension StoreTransaction {
 }
 
 struct ConflictReader {
-    let core: StoreCore
+    private let core: StoreCore
+    /// What was written here and is not sealed yet, by row: declared columns, existence where it was inserted or deleted.
+    private let pending: [PendingKey: ColumnSet]
+
+    private struct PendingKey: Hashable {
+        let table: Int
+        let id: Value
+    }
+
+    init(core: StoreCore) throws(StoreError) {
+        self.core = core
+        let read = try core.sql("SELECT tbl, id, kind, mask FROM kenh_pending")
+        defer { read.reset() }
+        var pending: [PendingKey: ColumnSet] = [:]
+        while try read.step() {
+            let isUpdate = read.int(2) == Int64(ChangeKind.update.rawValue)
+            let columns = isUpdate ? ColumnSet(rawValue: UInt64(bitPattern: read.int(3))) : ColumnSet(rawValue: .max)
+            pending[PendingKey(table: Int(read.int(0)), id: read.value(1)), default: []].formUnion(columns)
+        }
+        self.pending = pending
+    }
 
     struct RowRef {
         let table: LocalTable
@@ -135,34 +169,38 @@ struct ConflictReader {
 
     func conflicts(_ row: RowRef) throws -> [Conflict] {
         guard let (state, line) = try stateAndLine(row) else { return [] }
-        return try state.conflicts(order: core.index).compactMap { try conflict($0, state, line, row) }
+        let pending = pending[PendingKey(table: row.table.number, id: row.id)] ?? []
+        return try state.conflicts(order: core.index).compactMap { try conflict($0, state, line, row, pending) }
     }
 
     private func stateAndLine(_ row: RowRef) throws -> (RowState, [Value])? {
         let id = row.id.bytes
         var state = RowState()
-        try id.withUnsafeBytes { bytes in
-            guard let found = try core.rows.load(table: row.table, id: bytes, into: &state) else { return }
-            if found.channel != row.channel {
-                state = found.others.first { $0.channel == row.channel }?.state ?? RowState()
-            }
+        let isShown = try id.withUnsafeBytes { bytes in
+            guard let found = try core.rows.load(table: row.table, id: bytes, into: &state) else { return false }
+            var states = [found.channel: state]
+            for other in found.others { states[other.channel] = other.state }
+            state = states[row.channel] ?? RowState()
+            return core.shownChannel(states, table: row.table, id: bytes) == row.channel
         }
-        guard let line = try TableLine(core: core, table: row.table).read(id: id) else { return nil }
+        // Another channel's row with the same id has the line: there is nothing here for people to see.
+        guard isShown, let line = try TableLine(core: core, table: row.table).read(id: id) else { return nil }
         return (state, line)
     }
 
     private func conflict(
-        _ conflict: RowConflict, _ state: RowState, _ line: [Value], _ row: RowRef
+        _ conflict: RowConflict, _ state: RowState, _ line: [Value], _ row: RowRef, _ pending: ColumnSet
     ) throws -> Conflict? {
         switch conflict {
         case .keptDespiteDelete:
+            guard !pending.contains(.existence) else { return nil }
             let editors = try state.writes.filter { !$0.isRemoved }.map { try author($0) }
             return Conflict(
                 table: row.table.name, id: row.id, channel: core.channels.name(row.channel), loudness: .notify,
                 kind: .keptDespiteDelete(editors: Array(Set(editors)).sorted()))
         case .column(let column, let shown, let losers):
             guard let declared = row.table.columns[column].declared,
-                let place = row.table.declaredNumbers.firstIndex(of: column)
+                let place = row.table.declaredNumbers.firstIndex(of: column), !pending.contains(column: place)
             else { return nil }
             let shownValue = line[place]
             let different = losers.filter { state.writes[$0].heldValue(column) != shownValue }
@@ -183,7 +221,7 @@ struct ConflictReader {
     private func value(_ write: Write, _ value: Value) throws -> ConflictValue {
         let place = try core.index.place(of: write.dot)
         return ConflictValue(
-            value: value, author: try author(write), officer: try core.blocks.block(place.hash)?.header.officer ?? "",
+            value: value, author: try author(write), officer: try core.blocks.officer(of: place.hash) ?? "",
             atMilliseconds: write.clock.milliseconds)
     }
 }

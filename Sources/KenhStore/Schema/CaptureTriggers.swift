@@ -1,9 +1,11 @@
 import KenhMerge
+import KenhProtocol
 
 /// The SQL that makes a declared table an ordinary one whose changes are captured, whichever tool makes them.
 ///
 /// A trigger does one insert into `kenh_pending` and no look-up. Its value expressions refuse what cannot travel: text
-/// with NUL and infinite reals (NaN is NULL to SQLite before a trigger sees it).
+/// with NUL, infinite reals and values too long for a block (NaN is NULL to SQLite, and −0.0 is 0.0, before a trigger
+/// sees them).
 struct CaptureTriggers {
     let table: Table
     let number: Int
@@ -16,12 +18,18 @@ struct CaptureTriggers {
     var createTable: String {
         var lines = [idLine]
         if let channelColumn {
-            lines.append(
-                "\(quoted(channelColumn)) TEXT NOT NULL CHECK(length(\(quoted(channelColumn))) BETWEEN 1 AND 200 "
-                    + "AND \(quoted(channelColumn)) NOT LIKE 'kenh/%')")
+            lines.append(Self.channelLine(quoted(channelColumn)))
         }
         lines += table.columns.map(Self.columnLine)
         return "CREATE TABLE \(quoted(table.name))(\n    \(lines.joined(separator: ",\n    "))) STRICT"
+    }
+
+    /// ``ChannelName/isValid(_:)`` in SQL. Equal lengths in characters and bytes: ASCII without NUL.
+    private static func channelLine(_ name: String) -> String {
+        """
+        \(name) TEXT NOT NULL CHECK(length(\(name)) BETWEEN 1 AND 200 AND length(CAST(\(name) AS BLOB)) = length(\(name))
+                AND \(name) NOT GLOB '*[^ -~]*' AND \(name) NOT GLOB 'kenh/*')
+        """
     }
 
     private var idLine: String {
@@ -39,8 +47,7 @@ struct CaptureTriggers {
     /// Drops and creates all triggers of the table.
     var createTriggers: [String] {
         let names = ["insert", "update", "delete", "id", "channel", "move"].map { "kenh_\($0)_\(table.name)" }
-        let zero = realColumns.map { "kenh_zero_\(table.name)_\($0.element.name)" }
-        return (names + zero).map { "DROP TRIGGER IF EXISTS \(quoted($0))" } + guards + [insert, update, delete] + zeros
+        return names.map { "DROP TRIGGER IF EXISTS \(quoted($0))" } + guards + [insert, update, delete]
     }
 
     private var channelColumn: String? {
@@ -98,24 +105,6 @@ struct CaptureTriggers {
             values: table.columns.map { "OLD.\(quoted($0.name))" })
     }
 
-    private var realColumns: [(offset: Int, element: Column)] {
-        Array(table.columns.enumerated()).filter { $0.element.type == .real }
-    }
-
-    /// 0.0 and −0.0 are equal to SQL and differ to us: a statement that sets a zero to a zero is captured, too.
-    private var zeros: [String] {
-        realColumns.map { offset, column in
-            """
-            CREATE TRIGGER \(quoted("kenh_zero_\(table.name)_\(column.name)"))
-            AFTER UPDATE OF \(quoted(column.name)) ON \(quoted(table.name))
-            WHEN OLD.\(quoted(column.name)) = 0.0 AND NEW.\(quoted(column.name)) = 0.0 BEGIN
-                INSERT INTO kenh_pending(tbl, kind, id, ch, mask, at, v\(offset))
-                VALUES (\(number), 1, NEW.id, \(channel("NEW")), \(Int64(1) << offset), \(Self.now), NEW.\(quoted(column.name)));
-            END
-            """
-        }
-    }
-
     private func trigger(
         _ name: String, event: String, kind: ChangeKind, row: String, mask: String, values: [String]
     ) -> String {
@@ -137,16 +126,32 @@ struct CaptureTriggers {
 
     private func checkedID(_ row: String) -> String {
         guard row == "NEW", table.idType == .text else { return "\(row).id" }
-        return "CASE WHEN instr(NEW.id, X'00') THEN \(refusal("id", "a NUL character")) ELSE NEW.id END"
+        return "CASE WHEN instr(CAST(NEW.id AS BLOB), X'00') THEN \(refusal("id", "a NUL character")) ELSE NEW.id END"
     }
 
     private func checked(_ column: Column) -> String {
         let value = "NEW.\(quoted(column.name))"
         switch column.type {
-        case .text: return "CASE WHEN instr(\(value), X'00') THEN \(refusal(column.name, "a NUL character")) ELSE \(value) END"
-        case .real: return "CASE WHEN abs(\(value)) = 9e999 THEN \(refusal(column.name, "an infinite number")) ELSE \(value) END"
-        case .integer, .blob: return value
+        case .text:
+            let bytes = "CAST(\(value) AS BLOB)"
+            return "CASE WHEN instr(\(bytes), X'00') THEN \(refusal(column.name, "a NUL character")) "
+                + "WHEN length(\(bytes)) > \(limitBytes) THEN \(tooLong(column)) ELSE \(value) END"
+        case .real:
+            let refused = refusal(column.name, "an infinite number")
+            return "CASE WHEN abs(\(value)) = 9e999 THEN \(refused) ELSE \(value) END"
+        case .blob: return "CASE WHEN length(\(value)) > \(limitBytes) THEN \(tooLong(column)) ELSE \(value) END"
+        case .integer: return value
         }
+    }
+
+    /// All values of a line together have to fit into one block.
+    private var limitBytes: Int {
+        let long = table.columns.count { $0.type == .text || $0.type == .blob }
+        return min(Limits.valueBytes, Limits.plainBodyBytes * 3 / 4 / max(long, 1))
+    }
+
+    private func tooLong(_ column: Column) -> String {
+        "RAISE(ABORT, '\(table.name).\(column.name) may not hold over \(limitBytes) bytes: keep it in a file')"
     }
 
     private func refusal(_ column: String, _ what: String) -> String {

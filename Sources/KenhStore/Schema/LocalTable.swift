@@ -73,6 +73,15 @@ final class LocalTable {
         return sql
     }
 
+    /// Whether the table can hold a line with this id; what a mistaken node made otherwise stays in the state alone.
+    func canShow(id: UnsafeRawBufferPointer, channel: String) -> Bool {
+        guard declared != nil, channelColumn == nil || ChannelName.isValid(channel) else { return false }
+        switch idType {
+        case .blob: return id.count == 16
+        case .text: return id.count <= 1000 || id.count { $0 & 0xc0 != 0x80 } <= 1000
+        }
+    }
+
     func rowSeed(_ id: UnsafeRawBufferPointer) -> Digest128 { DigestHasher.row(table: seed, id: id) }
 }
 
@@ -137,7 +146,8 @@ final class TableCatalogue {
     private func addUndeclared(_ column: String, to table: LocalTable, _ sql: StatementCache) throws(StoreError) {
         guard table.columns.count < ColumnSet.limit - 1 else {
             throw StoreError(
-                .malformedBlock, "a block adds too many columns to \(table.name)", advice: "upgrade Kenh on this machine")
+                .malformedBlock, "a block adds too many columns to \(table.name)",
+                advice: "upgrade Kenh on this machine")
         }
         let insert = try sql("INSERT INTO kenh_column(tbl, number, name, is_declared) VALUES(?, ?, ?, 0)")
         insert.bind(1, table.number)

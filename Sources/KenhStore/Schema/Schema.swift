@@ -1,4 +1,5 @@
 import KenhMerge
+import KenhProtocol
 
 /// One numbered step of a schema. Steps only add.
 public struct Migration: Sendable {
@@ -85,16 +86,25 @@ public struct Schema: Sendable {
     private static func checkChannel(_ channel: String, of table: Table) throws(StoreError) {
         guard ChannelName.isValid(channel) else {
             throw mistake(
-                "table \(table.name) names the channel “\(channel)”", "a channel has 1 to 200 bytes, does not begin with kenh/")
+                "table \(table.name) names the channel “\(channel)”",
+                "a channel has 1 to 200 printable ASCII characters, does not begin with kenh/")
         }
     }
 
     private static func checkDefault(_ column: Column, of table: Table) throws(StoreError) {
-        guard column.type.accepts(column.defaultValue.tag) else {
+        guard column.type.accepts(column.defaultValue.tag), canBeWritten(column.defaultValue) else {
             throw mistake("the default of \(table.name).\(column.name) is no \(column.type.rawValue)", "correct it")
         }
         if column.isErasable, column.defaultValue != .null {
             throw mistake("\(table.name).\(column.name) is erasable and has a default", "leave the default out")
+        }
+    }
+
+    private static func canBeWritten(_ value: Value) -> Bool {
+        switch value {
+        case .real(let x): x.isFinite
+        case .text(let x): x.withUnsafeBytes(UTF8Check.isTextWithoutNUL)
+        case .null, .integer, .blob: true
         }
     }
 
@@ -143,8 +153,11 @@ public enum ChannelName {
     /// Of the centre's registry; no row belongs to it.
     public static let registry = "kenh/registry"
 
+    /// 1 to 200 printable ASCII characters. Other scripts are left out because one name could be spelled in several
+    /// ways (NFC and NFD), which people cannot tell apart and nodes must.
     public static func isValid(_ name: String) -> Bool {
         let bytes = name.utf8
-        return (1...200).contains(bytes.count) && !bytes.contains { $0 < 0x20 || $0 == 0x7f } && !name.hasPrefix("kenh/")
+        return (1...200).contains(bytes.count) && bytes.allSatisfy { (0x20...0x7e).contains($0) }
+            && !bytes.starts(with: "kenh/".utf8)
     }
 }

@@ -37,6 +37,7 @@ struct SchemaInstaller {
     }
 
     private func create(_ table: Table) throws(StoreError) {
+        try checkKept(table)
         try sql.execute(CaptureTriggers(table: table, number: 0).createTable)
         let (constant, column): (String?, String?) =
             switch table.channel {
@@ -57,6 +58,17 @@ struct SchemaInstaller {
         for column in table.columns { try declare(column, of: table.name) }
     }
 
+    /// Rows of the table may be here already, from nodes that declared it earlier.
+    private func checkKept(_ table: Table) throws(StoreError) {
+        let read = try sql("SELECT id_type FROM kenh_table WHERE name = ?")
+        defer { read.reset() }
+        read.bind(1, copying: table.name)
+        guard try read.step(), read.string(0) != table.idType.rawValue else { return }
+        throw StoreError(
+            .schema, "schema mistake: other devices give \(table.name) ids of type \(read.string(0))",
+            advice: "declare it as they do, or under another name")
+    }
+
     private func declare(_ column: Column, of table: String) throws(StoreError) {
         let number = try tableNumber(table)
         let write = try sql(
@@ -74,6 +86,18 @@ struct SchemaInstaller {
         write.bind(5, copying: column.loudness.rawValue)
         write.bind(6, column.isErasable ? 1 : 0)
         try write.run()
+        guard try columnCount(number) < ColumnSet.limit else {
+            throw StoreError(
+                .schema, "schema mistake: \(table) has too many columns with those of other devices",
+                advice: "split it into two tables")
+        }
+    }
+
+    private func columnCount(_ table: Int) throws(StoreError) -> Int {
+        let read = try sql("SELECT count(*) FROM kenh_column WHERE tbl = ?")
+        defer { read.reset() }
+        read.bind(1, table)
+        return try read.step() ? Int(read.int(0)) : 0
     }
 
     private func tableNumber(_ name: String) throws(StoreError) -> Int {
@@ -120,7 +144,8 @@ struct Meta {
     }
 
     func set(_ key: String, _ value: Value) throws(StoreError) {
-        let write = try sql("INSERT INTO kenh_meta(key, value) VALUES(?1, ?2) ON CONFLICT(key) DO UPDATE SET value = ?2")
+        let write = try sql(
+            "INSERT INTO kenh_meta(key, value) VALUES(?1, ?2) ON CONFLICT(key) DO UPDATE SET value = ?2")
         write.bind(1, copying: key)
         write.bind(2, copying: value)
         try write.run()

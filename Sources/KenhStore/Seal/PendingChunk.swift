@@ -26,6 +26,8 @@ struct PendingChunk {
     private(set) var values: [ValueRef] = []
     private(set) var arena: [UInt8] = []
     private(set) var lastSeq: Int64
+    /// Tables with rows whose ids cannot travel.
+    private(set) var refused: [LocalTable] = []
 
     /// Reads up to `limit` changes after `seq`.
     init(
@@ -36,16 +38,32 @@ struct PendingChunk {
         defer { read.reset() }
         read.bind(1, seq)
         read.bind(2, limit)
-        var (run, officer) = (0, "")
+        var (run, officer) = (0, [UInt8]())
         while try read.step() {
             lastSeq = read.int(0)
-            let author = read.isNull(7) ? "" : read.string(7)
-            if author != officer { (run, officer) = (run + 1, author) }
-            guard let table = catalogue.tables[Int(read.int(1))], let kind = ChangeKind(rawValue: UInt8(read.int(2))),
+            if !read.bytes(7).elementsEqual(officer) { (run, officer) = (run + 1, read.array(7)) }
+            guard let table = catalogue.tables[Int(read.int(1))],
+                let kind = UInt8(exactly: read.int(2)).flatMap(ChangeKind.init(rawValue:)),
                 let channel = try Self.channel(read, table, channels)
             else { continue }
-            append(read, table: table, kind: kind, channel: channel, run: run, officer: officer)
+            guard Self.canTravel(read.bytes(3), table) else {
+                refused.append(table)
+                continue
+            }
+            append(read, table: table, kind: kind, channel: channel, run: run, officer: Self.alias(officer))
         }
+    }
+
+    /// SQL lets ids through that are no UTF-8; a block with one would be refused by everybody.
+    private static func canTravel(_ id: UnsafeRawBufferPointer, _ table: LocalTable) -> Bool {
+        guard (1...Limits.idBytes).contains(id.count) else { return false }
+        return table.idType == .blob || UTF8Check.isTextWithoutNUL(id)
+    }
+
+    /// The pending table is open to every tool: what is no alias is nobody's.
+    private static func alias(_ bytes: [UInt8]) -> String {
+        guard bytes.count <= Limits.officerBytes, bytes.withUnsafeBytes(UTF8Check.isTextWithoutNUL) else { return "" }
+        return String(decoding: bytes, as: UTF8.self)
     }
 
     private static func channel(
@@ -60,14 +78,15 @@ struct PendingChunk {
         _ read: Statement, table: LocalTable, kind: ChangeKind, channel: Int, run: Int, officer: String
     ) {
         let id = read.bytes(3)
-        let mask = UInt64(bitPattern: read.int(5))
+        let declared = ColumnSet.first(table.declaredNumbers.count).rawValue
+        let mask = UInt64(bitPattern: read.int(5)) & declared
         entries.append(
             Entry(
                 seq: lastSeq, table: table.number, channel: channel, run: run, officer: officer, kind: kind, mask: mask,
                 at: read.int(6), idStart: arena.count, idLength: id.count, idPrefix: Self.prefix(id),
                 valueStart: values.count))
         arena.append(contentsOf: id)
-        let columns = kind == .delete ? ColumnSet.first(table.declaredNumbers.count).rawValue : mask
+        let columns = kind == .delete ? declared : mask
         ColumnSet(rawValue: columns).forEach { appendValue(read, 8 + Int32($0)) }
     }
 

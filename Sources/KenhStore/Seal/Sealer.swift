@@ -24,6 +24,14 @@ final class Sealer {
     /// Stamps whose block had no hash yet when their row was written.
     private var unsummed: [Unsummed] = []
     private var row = OpenRow()
+    /// Rows with something left to do in their tables once all is sealed.
+    private var shared: [RowRef] = []
+    private var repaired: [(row: RowRef, column: Int)] = []
+
+    private struct RowRef {
+        let table: LocalTable
+        let id: [UInt8]
+    }
 
     private struct Unsummed {
         let isAdded: Bool
@@ -68,12 +76,22 @@ final class Sealer {
             report.blocks += lane.blocks.count
         }
         try sum()
+        try settleTables()
         try core.sql.execute("DELETE FROM kenh_pending")
         try core.channels.flush()
         return report
     }
 
+    private func settleTables() throws {
+        for (row, column) in repaired { try TableLine(core: core, table: row.table).repair(id: row.id, column: column) }
+        let pass = MergePass([], core: core)
+        for row in shared { try pass.showAmongOthers(table: row.table, id: row.id) }
+    }
+
     private func seal(_ chunk: PendingChunk) throws {
+        for table in Set(chunk.refused.map(\.name)).sorted() {
+            try core.notice("unsendable", at: now, "rows of \(table) stay here alone: their ids are no UTF-8 text")
+        }
         for at in chunk.order() {
             let entry = chunk.entries[at]
             let id = chunk.arena[entry.idStart..<entry.idStart + entry.idLength]
@@ -98,6 +116,7 @@ final class Sealer {
         row.state.writes.removeAll(keepingCapacity: true)
         try withID { bytes throws(StoreError) in
             guard let found = try core.rows.load(table: table, id: bytes, into: &row.state) else { return }
+            if found.channel != entry.channel || !found.others.isEmpty { shared.append(RowRef(table: table, id: id)) }
             if found.channel == entry.channel {
                 row.isNew = false
             } else if let other = found.others.first(where: { $0.channel == entry.channel }) {
@@ -174,7 +193,7 @@ final class Sealer {
         let predecessors =
             local.kind == .delete ? row.state.writes.map(\.dot) : row.state.predecessors(ofWriteTo: change.written)
         change.clock = HybridClock.stamp(
-            nowMilliseconds: local.entry.at + clockOffset, floor: try floor(predecessors, lane: lane))
+            nowMilliseconds: claimed(local.entry.at), floor: try floor(predecessors, lane: lane))
         var wire: [WireDot] = []
         wire.reserveCapacity(predecessors.count)
         for dot in predecessors { wire.append(try lane.wire(dot)) }
@@ -187,6 +206,12 @@ final class Sealer {
         try appendValues(local, of: chunk, to: builder, number: number)
         row.state.apply(change, predecessors: predecessors[...])
         if local.kind == .delete { holdDeleted(local.entry, of: chunk, table: table) }
+    }
+
+    /// The time of a change by the centre's clock.
+    private func claimed(_ at: Int64) -> Int64 {
+        let (sum, overflow) = at.addingReportingOverflow(clockOffset)
+        return overflow ? at : sum
     }
 
     private func lane(_ entry: PendingChunk.Entry) throws -> LaneWriter {
@@ -227,6 +252,7 @@ final class Sealer {
     private func appendCaptured(
         _ ref: ValueRef, _ chunk: PendingChunk, column: Int, of table: LocalTable, to builder: BodyBuilder, number: Int
     ) {
+        if ref.tag == .text, !chunk.isSendable(ref) { repaired.append((RowRef(table: table, id: row.id), column)) }
         if table.columns[column].declared?.isErasable == true {
             return append(chunk.value(ref), column: column, of: table, to: builder, number: number)
         }
@@ -234,14 +260,9 @@ final class Sealer {
         case .null, .commitment: builder.null(table: number, column: column)
         case .integer: builder.value(Int64(bitPattern: ref.payload), table: number, column: column)
         case .real: builder.value(Double(bitPattern: ref.payload), table: number, column: column)
-        case .text: 
-            chunk.withBytes(ref) { bytes in
-                if UTF8Check.isTextWithoutNUL(bytes) {
-                    builder.text(bytes, table: number, column: column)
-                } else {
-                    builder.value(.text(repairing: bytes), table: number, column: column)
-                }
-            }
+        case .text:
+            guard chunk.isSendable(ref) else { return builder.value(chunk.value(ref), table: number, column: column) }
+            chunk.withBytes(ref) { builder.text($0, table: number, column: column) }
         case .blob: chunk.withBytes(ref) { builder.blob($0, table: number, column: column) }
         }
     }
@@ -266,7 +287,15 @@ final class Sealer {
 
     private func currentValues(of table: LocalTable) throws -> [Int: Value]? {
         let values = try TableLine(core: core, table: table).read(id: row.id)
-        return values.map { Dictionary(uniqueKeysWithValues: $0.enumerated().map { (table.declaredNumbers[$0], $1) }) }
+        return values.map {
+            Dictionary(uniqueKeysWithValues: $0.enumerated().map { (table.declaredNumbers[$0], sendable($1, $0, table)) })
+        }
+    }
+
+    private func sendable(_ value: Value, _ declared: Int, _ table: LocalTable) -> Value {
+        guard case .text(let bytes) = value, !bytes.withUnsafeBytes(UTF8Check.isTextWithoutNUL) else { return value }
+        repaired.append((RowRef(table: table, id: row.id), table.declaredNumbers[declared]))
+        return bytes.withUnsafeBytes { .text(repairing: $0) }
     }
 
     // MARK: digest
@@ -306,13 +335,22 @@ extension PendingChunk {
         }
     }
 
+    func isSendable(_ ref: ValueRef) -> Bool {
+        var isText = true
+        withBytes(ref) { isText = UTF8Check.isTextWithoutNUL($0) }
+        return isText
+    }
+
+    /// As it is sealed: text that is no UTF-8 is repaired.
     func value(_ ref: ValueRef) -> Value {
         let range = Int(ref.tag == .text || ref.tag == .blob ? ref.payload : 0)
         switch ref.tag {
         case .null, .commitment: return .null
         case .integer: return .integer(Int64(bitPattern: ref.payload))
         case .real: return .real(Double(bitPattern: ref.payload))
-        case .text: return .text(Array(arena[range..<range + Int(ref.count)]))
+        case .text:
+            let bytes = Array(arena[range..<range + Int(ref.count)])
+            return isSendable(ref) ? .text(bytes) : bytes.withUnsafeBytes { .text(repairing: $0) }
         case .blob: return .blob(Array(arena[range..<range + Int(ref.count)]))
         }
     }

@@ -22,7 +22,9 @@ import Testing
         #expect(try varint(writer.bytes) == number)
     }
 
-    @Test("A varint that is not the shortest is refused", arguments: [[0x80, 0], [0x81, 0], [0xFF, 0x80, 0]] as [[UInt8]])
+    @Test(
+        "A varint that is not the shortest is refused",
+        arguments: [[0x80, 0], [0x81, 0], [0xFF, 0x80, 0]] as [[UInt8]])
     func shortestOnly(bytes: [UInt8]) {
         #expect(throws: MalformedBytes.self) { try varint(bytes) }
     }

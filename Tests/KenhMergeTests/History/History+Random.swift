@@ -25,7 +25,8 @@ extension History {
 
     private static func draft(_ number: Int, node: Int, using generator: inout SeededGenerator) -> Draft {
         let kinds: [Draft.Kind] = [
-            .insert, .insert, .insert, .replace, .blindInsert, .blindUpdate, .update, .update, .update, .update, .delete,
+            .insert, .insert, .insert, .replace, .blindInsert, .blindUpdate, .update, .update, .update, .update,
+            .delete,
             .delete,
         ]
         var values: [Int: Value] = [:]

@@ -43,7 +43,8 @@ enum HistoryLaws {
         for (i, a) in run.nodes.enumerated() {
             for b in run.nodes[..<i] {
                 let same = try rows(a) == rows(b)
-                try BrokenLaw.unless(same || a.applied != b.applied, "the same changes, but\n\(a.model)\nand\n\(b.model)")
+                try BrokenLaw.unless(
+                    same || a.applied != b.applied, "the same changes, but\n\(a.model)\nand\n\(b.model)")
                 try BrokenLaw.unless(same == (a.digest == b.digest), "states are equal: \(same), digests are not so")
             }
         }

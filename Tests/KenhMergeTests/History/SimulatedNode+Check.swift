@@ -74,7 +74,8 @@ extension SimulatedNode {
     }
 
     private func value(of index: Int, _ column: Int, in state: RowState, row: String) throws(BrokenLaw) -> Value {
-        let inTable = table[row] != nil && tableColumns.contains(column: column)
+        let inTable =
+            table[row] != nil && tableColumns.contains(column: column)
             && state.winner(column, in: names) == index
         let held = state.writes[index].heldValue(column)
         try BrokenLaw.unless(inTable == (held == nil), "row \(row), column \(column): value in two places or none")

@@ -17,7 +17,7 @@ import Testing
 
     @Test("Ids and hashes come back from their bytes, also from a slice")
     func parsing() {
-        let bytes = (0..<40).map { UInt8($0 &* 7) }
+        let bytes = (0..<40).map { UInt8(truncatingIfNeeded: $0 * 7) }
         #expect(ReplicaID(bytes: bytes[3..<19])?.bytes == Array(bytes[3..<19]))
         #expect(Hash256(bytes: bytes[5..<37])?.bytes == Array(bytes[5..<37]))
         #expect(Hash256(bytes: bytes[5..<37])?.prefix.bytes == Array(bytes[5..<21]))

@@ -3,11 +3,7 @@ import KenhTesting
 import Testing
 
 @Suite struct PackingTests {
-    #if DEBUG
-        private static let cases = 4_000
-    #else
-        private static let cases = 20_000
-    #endif
+    private static let cases = 20_000
 
     private func pack(_ state: RowState) -> [UInt8] {
         var writer = ByteWriter()
@@ -110,7 +106,11 @@ import Testing
         state.apply(
             Change(dot: Dot(branch: 1, counter: 1), clock: clock, kind: .insert, columns: .column(1), source: 0),
             predecessors: named[...])
-        state.place(tableColumns: order.columns, order: order) { _, _ in 1 } fetched: { _ in 2 }
+        state.place(tableColumns: order.columns, order: order) { _, _ in
+            1
+        } fetched: { _ in
+            2
+        }
         #expect(state.writes.allSatisfy { $0.source == Write.inTable })
     }
 }

@@ -39,7 +39,11 @@ struct RowScene: DotOrder {
             let column = Int(put.column)
             table?[column] = state.writes[Int(put.write)].heldValue(column) ?? values[column]
         }
-        state.place(tableColumns: columns, order: self) { values[$1] ?? .null } fetched: { old?[$0] ?? .null }
+        state.place(tableColumns: columns, order: self) {
+            values[$1] ?? .null
+        } fetched: {
+            old?[$0] ?? .null
+        }
     }
 
     var conflicts: [RowConflict] { state.conflicts(order: self) }

@@ -36,7 +36,7 @@ import Testing
         }
     }
 
-    @Test("a month fits an organisation of any seed", arguments: DemoOrganisation.cells, [UInt64(1), 2, 3])
+    @Test("a month fits an organisation of any seed", arguments: zip(DemoOrganisation.cells, UInt64(1)...5))
     func fits(cell: String, seed: UInt64) throws {
         let scratch = try played(cell, seed: seed, organisation: seed &+ 10)
         let submitted = try scratch.store.rows(

@@ -1,0 +1,195 @@
+import Foundation
+import KenhMerge
+import KenhProtocol
+
+/// Speaks to the centre: signs requests with the device's key and takes no answer that the centre did not sign for
+/// just that request.
+public struct CentreClient: Sendable {
+    public static let contentType = "application/x-protobuf"
+
+    /// Whose answers are believed.
+    public enum Trust: Sendable {
+        /// The centre's serving key, as it was learnt at enrolment.
+        case servingKey(PublicKey)
+        /// Before enrolment: whoever shows a certificate of the root key that the code pins.
+        case code(EnrolmentCode)
+    }
+
+    private let transport: any HTTPTransport
+    private let key: SigningKey
+    private let organisation: Hash256?
+    private let clock: @Sendable () -> Int64
+
+    /// - Parameter clock: milliseconds since 1970, as near to the centre's time as this device knows.
+    public init(
+        transport: any HTTPTransport, key: SigningKey, organisation: Hash256?,
+        clock: @escaping @Sendable () -> Int64
+    ) {
+        self.transport = transport
+        self.key = key
+        self.organisation = organisation
+        self.clock = clock
+    }
+
+    public func sync(_ request: WireSyncRequest, centre: PublicKey) throws -> WireSyncResponse {
+        let body = try WireCoding.encode(request)
+        let reply = try send(path: "/v1/sync", body: body, limit: Limits.requestBytes, key: { _ in centre })
+        return try WireCoding.decode(WireSyncResponse.self, from: reply)
+    }
+
+    /// Asks who is there, checks it against the code, then proves the code and enters this device.
+    public func enroll(
+        code: EnrolmentCode, replica: ReplicaID, deviceName: String
+    ) throws -> (centre: ServingCertificate, root: PublicKey, response: WireEnrollResponse) {
+        var request = WireEnrollRequest()
+        request.protocol = Limits.protocolVersion
+        let hello = try enrollOnce(request, code: code)
+        request.codeID = Data(code.codeID)
+        request.deviceKey = Data(key.publicKey.bytes)
+        request.replica = Data(replica.bytes)
+        request.deviceName = deviceName
+        let organisation = hello.root.organisationFingerprint
+        request.proof = Data(code.proof(organisation: organisation, deviceKey: key.publicKey, replica: replica))
+        let claim = Enrolment.claim(organisation: organisation, key: key.publicKey, replica: replica)
+        request.countersignature = Data(try key.sign(claim, domain: .enrolment))
+        return try enrollOnce(request, code: code)
+    }
+
+    private func enrollOnce(
+        _ request: WireEnrollRequest, code: EnrolmentCode
+    ) throws -> (centre: ServingCertificate, root: PublicKey, response: WireEnrollResponse) {
+        let body = try WireCoding.encode(request)
+        let reply = try send(path: "/v1/enroll", body: body, limit: 1 << 20) { body in
+            try Self.certificate(in: body, code: code)?.certificate.servingKey
+        }
+        guard let found = try Self.certificate(in: reply, code: code) else { throw Self.notTheCentre }
+        return (found.certificate, found.root, try WireCoding.decode(WireEnrollResponse.self, from: reply))
+    }
+
+    /// The serving key that the answer itself certifies, if the code pins its root.
+    private static func certificate(
+        in body: [UInt8], code: EnrolmentCode
+    ) throws -> (certificate: ServingCertificate, root: PublicKey)? {
+        guard let response = try? WireCoding.decode(WireEnrollResponse.self, from: body),
+            response.hasServingCertificate
+        else { return nil }
+        let root = try PublicKey(bytes: response.rootKey)
+        guard code.pins(rootKey: root) else {
+            throw CellError(
+                .notTheCentre,
+                "the centre at this address is not the one that made the code; check the URL, then ask for a new code",
+                recovery: .askAPerson)
+        }
+        return (try ServingCertificate(response.servingCertificate, root: root), root)
+    }
+
+    private static let notTheCentre = CellError(
+        .notTheCentre, "what answers at this address is no Kenh centre; check the URL", recovery: .askAPerson)
+
+    // MARK: one signed exchange
+
+    private func send(
+        path: String, body: [UInt8], limit: Int, key: ([UInt8]) throws -> PublicKey?
+    ) throws -> [UInt8] {
+        let first = try exchange(path, body, limit, offset: 0, key)
+        guard first.status != 200 else { return first.body }
+        let problem = try first.problem()
+        // A wrong clock is no reason to fail: the centre said in a signed answer what time it is.
+        guard problem.code == ProtocolError.Code.staleRequest.rawValue, first.isSigned else { throw first.error(problem) }
+        let second = try exchange(path, body, limit, offset: problem.timeMs - clock(), key)
+        guard second.status == 200 else { throw second.error(try second.problem()) }
+        return second.body
+    }
+
+    private func exchange(
+        _ path: String, _ body: [UInt8], _ limit: Int, offset: Int64, _ serverKey: ([UInt8]) throws -> PublicKey?
+    ) throws -> Answer {
+        var random = SystemRandomNumberGenerator()
+        let nonce = Nonce(using: &random)
+        let digest = ContentDigest.header(for: body)
+        let parts = RequestParts(
+            method: "POST", path: path, query: "", contentType: Self.contentType, contentDigest: digest,
+            organisation: organisation?.bytes.hex ?? "")
+        let signature = try RequestSignature.sign(parts, with: key, created: (clock() + offset) / 1000, nonce: nonce)
+        let call = HTTPCall(
+            method: "POST", path: path,
+            headers: [
+                ("Content-Type", Self.contentType), ("Content-Digest", digest),
+                (RequestParts.organisationField, parts.organisation), ("Signature-Input", signature.signatureInput),
+                ("Signature", signature.signature),
+            ], body: body, bodyLimitBytes: limit)
+        let reply: HTTPReply
+        do { reply = try transport.send(call) } catch {
+            throw CellError(
+                .unreachable, error.message, recovery: error.recovery == .retry ? .retry : .askAPerson)
+        }
+        return try Answer(reply, path: path, nonce: nonce, serverKey: serverKey)
+    }
+}
+
+/// A reply whose signature was looked at.
+private struct Answer {
+    let status: Int
+    let body: [UInt8]
+    let isSigned: Bool
+    let retryAfterSeconds: Int?
+
+    /// An answer of success has to be the centre's; one of failure may come from a proxy between, and is then believed
+    /// no further than that it failed.
+    init(_ reply: HTTPReply, path: String, nonce: Nonce, serverKey: ([UInt8]) throws -> PublicKey?) throws {
+        status = reply.status
+        body = reply.body
+        retryAfterSeconds = reply.retryAfterSeconds
+        guard let input = reply["signature-input"], let signature = reply["signature"],
+            let digest = reply["content-digest"]
+        else {
+            isSigned = false
+            guard status != 200 else { throw Self.unsigned }
+            return
+        }
+        guard let key = try serverKey(body) else {
+            isSigned = false
+            guard status != 200 else { throw Self.unsigned }
+            return
+        }
+        let parts = ResponseParts(
+            status: status, contentType: reply["content-type"] ?? "", contentDigest: digest, requestMethod: "POST",
+            requestPath: path)
+        do {
+            try ContentDigest.verify(digest, content: body)
+            try ResponseSignature.verify(
+                parts, SignatureHeaders(signatureInput: input, signature: signature), key: key, nonce: nonce)
+        } catch {
+            throw CellError(
+                .notTheCentre, "the answer was not signed by this cell's centre, or was changed on the way: \(error.message)",
+                recovery: .retry)
+        }
+        isSigned = true
+    }
+
+    private static let unsigned = CellError(
+        .notTheCentre, "what answers at this address is not this cell's centre; check the URL and any proxy between",
+        recovery: .askAPerson)
+
+    func problem() throws -> WireProblem {
+        guard let problem = try? WireCoding.decode(WireProblem.self, from: body), !problem.code.isEmpty else {
+            var problem = WireProblem()
+            problem.code = "http\(status)"
+            problem.message = "the centre or a proxy before it answered with status \(status)"
+            problem.recovery = status >= 500 || status == 429 ? "retry" : "askAPerson"
+            return problem
+        }
+        return problem
+    }
+
+    func error(_ problem: WireProblem) -> CellError {
+        if status == 429 {
+            return CellError(
+                .rateLimited, "the centre is busy and asks to wait", recovery: .retry, retryAfterSeconds: retryAfterSeconds)
+        }
+        let recovery = CellError.Recovery(rawValue: problem.recovery) ?? .askAPerson
+        return CellError(
+            recovery == .resync ? .diverged : .refused, problem.message, recovery: recovery,
+            retryAfterSeconds: retryAfterSeconds)
+    }
+}

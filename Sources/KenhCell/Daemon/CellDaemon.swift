@@ -1,0 +1,108 @@
+import Foundation
+import KenhProtocol
+import KenhStore
+import Logging
+import Metrics
+import ServiceLifecycle
+
+/// Keeps a cell in step with its centre, on a schedule. Between syncs it does nothing: there is one timer.
+public struct CellDaemon: Service {
+    private let makeSync: @Sendable () throws -> CellSync
+    private let cancellation: Cancellation
+    private let schedule: SyncSchedule.Options
+    private let logger: Logger
+
+    /// - Parameters:
+    ///   - makeSync: what one sync is run with; called on the daemon's own thread each time.
+    ///   - cancellation: ends a transfer under way when the daemon is stopped.
+    public init(
+        schedule: SyncSchedule.Options, cancellation: Cancellation, logger: Logger,
+        makeSync: @escaping @Sendable () throws -> CellSync
+    ) {
+        self.schedule = schedule
+        self.cancellation = cancellation
+        self.logger = logger
+        self.makeSync = makeSync
+    }
+
+    public func run() async throws {
+        let (events, feed) = AsyncStream.makeStream(of: SyncSchedule.Event.self)
+        var machine = SyncSchedule(schedule)
+        feed.yield(.started)
+        await withGracefulShutdownHandler {
+            var timer: Task<Void, Never>?
+            for await event in events {
+                for effect in machine.handle(event, nowMilliseconds: Self.monotonicMilliseconds()) {
+                    switch effect {
+                    case .startSync:
+                        timer?.cancel()
+                        startSync(feed)
+                    case .setTimer(let at):
+                        timer?.cancel()
+                        timer = Self.timer(at: at, feed)
+                    case .finished:
+                        timer?.cancel()
+                        feed.finish()
+                    }
+                }
+            }
+        } onGracefulShutdown: {
+            cancellation.cancel()
+            feed.yield(.stopped)
+        }
+    }
+
+    private static let origin = ContinuousClock.now
+
+    private static func monotonicMilliseconds() -> Int64 {
+        let (seconds, attoseconds) = origin.duration(to: .now).components
+        return seconds * 1000 + attoseconds / 1_000_000_000_000_000
+    }
+
+    private static func timer(at: Int64, _ feed: AsyncStream<SyncSchedule.Event>.Continuation) -> Task<Void, Never> {
+        let wait = max(at - monotonicMilliseconds(), 0)
+        return Task {
+            do { try await Task.sleep(for: .milliseconds(wait)) } catch { return }
+            feed.yield(.timerFired)
+        }
+    }
+
+    /// Syncing blocks, so it has a thread of its own.
+    private func startSync(_ feed: AsyncStream<SyncSchedule.Event>.Continuation) {
+        let thread = Thread { feed.yield(.syncEnded(sync())) }
+        thread.name = "kenh sync"
+        thread.stackSize = 8 << 20
+        thread.start()
+    }
+
+    private func sync() -> SyncSchedule.Outcome {
+        let started = Self.monotonicMilliseconds()
+        do {
+            let report = try makeSync().run()
+            note(report, milliseconds: Self.monotonicMilliseconds() - started)
+            return report.refusals.isEmpty ? .success : .failure(retryAfterSeconds: nil)
+        } catch {
+            Counter(label: "kenh_cell_sync_failures").increment()
+            logger.warning("sync failed", metadata: ["reason": "\(error)"])
+            return .failure(retryAfterSeconds: (error as? CellError)?.retryAfterSeconds)
+        }
+    }
+
+    private func note(_ report: SyncReport, milliseconds: Int64) {
+        Counter(label: "kenh_cell_syncs").increment()
+        Counter(label: "kenh_cell_sent_changes").increment(by: report.sentChanges)
+        Counter(label: "kenh_cell_merged_changes").increment(by: report.mergedChanges)
+        let metadata: Logger.Metadata = [
+            "sent": "\(report.sentChanges)", "merged": "\(report.mergedChanges)", "ms": "\(milliseconds)",
+            "rounds": "\(report.rounds)",
+        ]
+        let isIdle = report.sentChanges == 0 && report.mergedChanges == 0
+        logger.log(level: isIdle ? .debug : .info, "synced", metadata: metadata)
+        for refusal in report.refusals {
+            logger.error("the centre refused a block", metadata: ["reason": "\(refusal)"])
+        }
+        for channel in report.unequalChannels {
+            logger.error("merged state differs from the centre's", metadata: ["channel": "\(channel)"])
+        }
+    }
+}

@@ -1,0 +1,127 @@
+import Foundation
+import KenhMerge
+import KenhProtocol
+import KenhStore
+
+/// Where requests go: the network in a cell, a function call or a faulty line in a simulation.
+public protocol SyncLink {
+    func sync(_ request: WireSyncRequest) throws -> WireSyncResponse
+}
+
+/// The network, as the cell's link to its centre.
+public struct CentreLink: SyncLink, Sendable {
+    private let client: CentreClient
+    private let centre: PublicKey
+
+    public init(client: CentreClient, centre: PublicKey) {
+        self.client = client
+        self.centre = centre
+    }
+
+    public func sync(_ request: WireSyncRequest) throws -> WireSyncResponse {
+        try client.sync(request, centre: centre)
+    }
+}
+
+/// Performs a session's effects on a store and a link, on the calling thread.
+public struct CellSync {
+    private let store: Store
+    private let identity: StoreIdentity
+    private let centre: PublicKey
+    private let link: any SyncLink
+    private let clock: () -> Int64
+    public var options = SyncSession.Options()
+    /// Told after each round.
+    public var progress: ((SyncReport) -> Void)?
+
+    /// - Parameter centre: the centre's serving key, whose registry statements count.
+    public init(
+        store: Store, identity: StoreIdentity, centre: PublicKey, link: any SyncLink,
+        clock: @escaping () -> Int64 = Store.wallClock
+    ) {
+        self.store = store
+        self.identity = identity
+        self.centre = centre
+        self.link = link
+        self.clock = clock
+    }
+
+    /// Syncs until both sides have everything.
+    ///
+    /// Where the centre turns out to have been restored, or this device to have been, what was acknowledged is offered
+    /// again and what was lost is asked for again, once.
+    /// - Throws: ``CellError``, `StoreError`, `ProtocolError`.
+    public func run() throws -> SyncReport {
+        do {
+            return try run(withOwnBlocks: false)
+        } catch where Self.asksForResync(error) {
+            try store.forgetAcknowledgements()
+            return try run(withOwnBlocks: true)
+        }
+    }
+
+    private static func asksForResync(_ error: any Error) -> Bool {
+        switch error {
+        case let error as CellError: error.recovery == .resync
+        case let error as ProtocolError: error.recovery == .resync
+        case let error as StoreError: error.recovery == .resync
+        default: false
+        }
+    }
+
+    private func run(withOwnBlocks: Bool) throws -> SyncReport {
+        var session = SyncSession(replica: identity.replica, options: options, withOwnBlocks: withOwnBlocks)
+        var effects = session.handle(.started)
+        while !effects.isEmpty {
+            let effect = effects.removeFirst()
+            if case .finished(let report) = effect { return report }
+            if let event = try perform(effect) { effects += session.handle(event) }
+        }
+        throw CellError(.refused, "the sync ended without a result", recovery: .retry)
+    }
+
+    private func perform(_ effect: SyncSession.Effect) throws -> SyncSession.Event? {
+        switch effect {
+        case .readOutbox(let limit):
+            return .outboxRead(try store.outbox(as: identity, limitBytes: limit))
+        case .send(let request):
+            let sentAt = clock()
+            let response = try link.sync(request)
+            return .answered(response, sentAt: sentAt, receivedAt: clock())
+        case .setClockOffset(let milliseconds):
+            if try store.fact("clock_offset") != .integer(milliseconds) {
+                try store.setClockOffset(milliseconds: milliseconds)
+            }
+            return nil
+        case .take(let receipts, let entries, let epoch):
+            return try take(receipts, entries, epoch)
+        case .finished: return nil
+        }
+    }
+
+    private func take(
+        _ receipts: [WireReceipt], _ entries: [WireLogEntry], _ epoch: [UInt8]
+    ) throws -> SyncSession.Event {
+        var follower = LogFollower(
+            servingKey: centre, organisation: identity.organisation, cursors: try store.cursors(),
+            knownKey: { [store] in try store.deviceKey(of: $0) })
+        var delivery = try follower.follow(entries, epoch: epoch)
+        delivery.items = Self.acknowledged(receipts) + delivery.items
+        let report = try store.take(delivery, as: identity)
+        if let missing = receipts.first(where: { $0.verdict == .heldBack }) {
+            throw CellError(.diverged, "the centre lacks what was sent before: \(missing.message)", recovery: .resync)
+        }
+        return .taken(report, digests: try store.settledDigests())
+    }
+
+    private static func acknowledged(_ receipts: [WireReceipt]) -> [Delivery.Item] {
+        receipts.compactMap { receipt in
+            guard receipt.verdict == .accepted || receipt.verdict == .alreadyHad,
+                let hash = Hash256(bytes: receipt.blockHash)
+            else { return nil }
+            return Delivery.Item(
+                hash: hash, block: nil,
+                acceptance: .init(sequence: receipt.sequence, acceptedAtMilliseconds: receipt.acceptedAtMs))
+        }
+    }
+}

@@ -1,0 +1,22 @@
+import KenhMerge
+
+/// What a sync did.
+public struct SyncReport: Sendable, Equatable {
+    public var rounds = 0
+    public var sentBlocks = 0
+    public var sentChanges = 0
+    public var receivedBlocks = 0
+    public var mergedChanges = 0
+    /// Blocks that wait for others.
+    public var heldBlocks = 0
+    /// Channels whose merged state equals the centre's, by digest.
+    public var equalChannels = 0
+    /// Channels whose digest differs from the centre's although both have everything.
+    public var unequalChannels: [String] = []
+    /// Blocks that the centre refused, in words.
+    public var refusals: [String] = []
+    /// What the local clock lacks to the centre's.
+    public var clockOffsetMilliseconds: Int64 = 0
+
+    public init() {}
+}

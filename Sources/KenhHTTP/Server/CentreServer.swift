@@ -1,0 +1,54 @@
+import Hummingbird
+import KenhHub
+import Logging
+import NIOCore
+import ServiceLifecycle
+
+/// Serves the sync API, and keeps the centre's own view in step with the log.
+public struct CentreServer: Service {
+    public struct Options: Sendable {
+        public var host = "127.0.0.1"
+        /// 0 takes a free port.
+        public var port = 7370
+        public var connectionLimit = 4096
+        public var idleTimeoutSeconds: Int64 = 60
+        /// The centre's own edits by other tools are looked for this often.
+        public var viewIntervalSeconds = 2.0
+
+        public init() {}
+    }
+
+    private let hub: Hub
+    private let view: CentreView
+    private let options: Options
+    private let logger: Logger
+    private let onServing: @Sendable (Int) async -> Void
+
+    /// - Parameter onServing: told the port once connections are taken.
+    public init(
+        hub: Hub, view: CentreView, options: Options, logger: Logger,
+        onServing: @escaping @Sendable (Int) async -> Void = { _ in }
+    ) {
+        self.hub = hub
+        self.view = view
+        self.options = options
+        self.logger = logger
+        self.onServing = onServing
+    }
+
+    public func run() async throws {
+        let follower = ViewFollower(view: view, intervalSeconds: options.viewIntervalSeconds, logger: logger)
+        follower.start()
+        defer { follower.stop() }
+        let api = SyncAPI(hub: hub, logger: logger) { follower.wake() }
+        let application = Application(
+            router: api.router(),
+            server: .http1(configuration: .init(idleTimeout: .seconds(options.idleTimeoutSeconds))),
+            configuration: .init(
+                address: .hostname(options.host, port: options.port), serverName: "kenh",
+                availableConnectionsDelegate: .maximum(options.connectionLimit, logger: logger)),
+            onServerRunning: { channel in await onServing(channel.localAddress?.port ?? options.port) },
+            logger: logger)
+        try await application.run()
+    }
+}

@@ -1,0 +1,89 @@
+import Dispatch
+import HTTPTypes
+import Hummingbird
+import KenhHub
+import KenhProtocol
+import Logging
+import Metrics
+
+/// The sync API over a hub: `POST /v1/enroll`, `POST /v1/sync`, `GET /healthz`.
+public struct SyncAPI: Sendable {
+    public static let enrollLimitBytes = 64 << 10
+
+    private let hub: Hub
+    private let exchange: SignedExchange
+    private let logger: Logger
+    /// Told after each request that may have appended to the log.
+    private let onAppend: @Sendable () -> Void
+    /// The hub's calls block on the disk; they run here, one after another, and not on the cooperative threads.
+    private let queue = DispatchQueue(label: "kenh.hub")
+
+    public init(hub: Hub, logger: Logger, onAppend: @escaping @Sendable () -> Void) {
+        self.hub = hub
+        self.logger = logger
+        self.onAppend = onAppend
+        exchange = SignedExchange(hub: hub)
+    }
+
+    public func router() -> Router<BasicRequestContext> {
+        let router = Router()
+        router.get("/healthz") { _, _ in "ok\n" }
+        router.post("/v1/enroll") { request, _ in try await respond(to: request, enroll) }
+        router.post("/v1/sync") { request, _ in try await respond(to: request, sync) }
+        return router
+    }
+
+    private func enroll(_ request: Request) async throws -> (SignedRequest, [UInt8]) {
+        // The device is not known yet: it signs with the key that it wants to be known by.
+        let signed = try exchange.verify(request, allowsUnknownOrganisation: true) { try PublicKey(bytes: $0) }
+        let body = try await exchange.body(of: request, signed: signed, limit: Self.enrollLimitBytes)
+        let message = try WireCoding.decode(WireEnrollRequest.self, from: body)
+        guard message.proof.isEmpty || message.deviceKey.elementsEqual(signed.keyID) else {
+            throw ProtocolError(.badSignature, "the request is not signed by the key that it enrols")
+        }
+        let response = try await onQueue { try hub.enroll(message) }
+        if !message.proof.isEmpty {
+            onAppend()
+            logger.info("device enrolled", metadata: ["cell": "\(response.cell)"])
+        }
+        return (signed, try WireCoding.encode(response))
+    }
+
+    private func sync(_ request: Request) async throws -> (SignedRequest, [UInt8]) {
+        var device: RegisteredDevice?
+        let signed = try exchange.verify(request, allowsUnknownOrganisation: false) { keyID in
+            device = try hub.device(keyID)
+            return device?.key
+        }
+        guard let device else { throw ProtocolError(.unknownDevice, "the device is not registered") }
+        let body = try await exchange.body(of: request, signed: signed, limit: Limits.requestBytes)
+        let message = try WireCoding.decode(WireSyncRequest.self, from: body)
+        let answer = try await onQueue { try WireCoding.encode(try hub.sync(message, from: device)) }
+        if !message.blocks.isEmpty { onAppend() }
+        Counter(label: "kenh_hub_blocks_received").increment(by: message.blocks.count)
+        return (signed, answer)
+    }
+
+    private func onQueue<T: Sendable>(_ body: @escaping @Sendable () throws -> T) async throws -> T {
+        try await withCheckedThrowingContinuation { continuation in
+            queue.async { continuation.resume(with: Result { try Hub.translatingErrors(body) }) }
+        }
+    }
+
+    private func respond(
+        to request: Request, _ handle: (Request) async throws -> (SignedRequest, [UInt8])
+    ) async throws -> Response {
+        do {
+            let (signed, body) = try await handle(request)
+            return try exchange.answer(body, status: .ok, to: request, nonce: signed.nonce)
+        } catch {
+            let problem = HTTPProblem(error, time: hub.now())
+            logger.notice(
+                "request refused",
+                metadata: ["path": "\(request.uri.path)", "status": "\(problem.status.code)", "reason": "\(error)"])
+            return try exchange.answer(
+                try WireCoding.encode(problem.wire), status: problem.status, to: request,
+                nonce: exchange.claimedNonce(request))
+        }
+    }
+}

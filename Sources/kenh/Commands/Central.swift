@@ -1,0 +1,178 @@
+import ArgumentParser
+import Configuration
+import Foundation
+import KenhHTTP
+import KenhHub
+import KenhMerge
+import KenhProgramme
+import KenhProtocol
+import KenhStore
+import Logging
+import ServiceLifecycle
+import UnixSignals
+
+struct Central: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Make and run a centre, and enter cells and devices.",
+        subcommands: [Init.self, Serve.self, Cell.self, Device.self])
+
+    struct Init: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Make a centre: its keys, its log and its tables.",
+            discussion: """
+                EXAMPLES
+                  kenh central init --home /srv/kenh --name "Công đoàn Trường"
+
+                Take keys/root.key off line afterwards: it is needed only to certify a new serving key.
+                """)
+
+        @OptionGroup var home: HomeOptions
+        @OptionGroup var output: OutputOptions
+        @Option(help: "Name of the organisation, for people.")
+        var name = "Kenh"
+
+        func run() async throws {
+            let home = try home.resolve()
+            guard !FileManager.default.fileExists(atPath: home.storePath) else {
+                throw Failure(.badData, "there is a store at \(home.path) already; choose another --home")
+            }
+            let organisation = try CentreSetup(home: home, name: name).make()
+            try output.print(["home": home.path, "organisation": organisation.bytes.hex]) {
+                """
+                Made a centre for “\(name)” at \(home.path).
+                Take \(home.rootKeyPath) off line, then:
+                  kenh central cell add CB1 --name NAME --home \(home.path)
+                  kenh central device add CB1 --home \(home.path)
+                  kenh central serve --home \(home.path)
+                """
+            }
+        }
+    }
+
+    struct Serve: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Serve the cells until told to stop (SIGTERM or Control-C).",
+            discussion: """
+                EXAMPLES
+                  kenh central serve --home /srv/kenh
+                  kenh central serve --home /srv/kenh --host 0.0.0.0 --port 7370
+                """)
+
+        @OptionGroup var home: HomeOptions
+        @Option(help: "Address to listen on (127.0.0.1).")
+        var host: String?
+        @Option(help: "Port to listen on (7370); 0 takes a free one.")
+        var port: Int?
+        @Option(help: ArgumentHelp("Write the port into this file once it is open.", visibility: .hidden))
+        var portFile: String?
+
+        func run() async throws {
+            let home = try home.resolve()
+            var flags: [String: String] = [:]
+            flags["kenh.listen.host"] = host
+            flags["kenh.listen.port"] = port.map(String.init)
+            let settings = try await Settings(home: home, flags: flags)
+            let (_, hub, view) = try home.openCentre()
+            var options = CentreServer.Options()
+            options.host = settings.string("listen.host") ?? options.host
+            options.port = try settings.int("listen.port", default: options.port)
+            let logger = Log.make("kenh.centre")
+            let portFile = portFile
+            let server = CentreServer(hub: hub, view: view, options: options, logger: logger) { port in
+                logger.info("serving", metadata: ["port": "\(port)"])
+                if let portFile { try? "\(port)\n".write(toFile: portFile, atomically: true, encoding: .utf8) }
+            }
+            do {
+                try await ServiceGroup(
+                    services: [server], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger
+                ).run()
+            } catch where "\(error)".contains("bind") {
+                throw Failure(.unavailable, "port \(options.port) on \(options.host) is in use; choose another with --port")
+            }
+        }
+    }
+
+    struct Cell: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Cells of the organisation.", subcommands: [Add.self])
+
+        struct Add: AsyncParsableCommand {
+            static let configuration = CommandConfiguration(
+                abstract: "Enter a cell.",
+                discussion: "EXAMPLES\n  kenh central cell add CB3 --name \"Chi bộ 3\" --home /srv/kenh")
+
+            @OptionGroup var home: HomeOptions
+            @OptionGroup var output: OutputOptions
+            @Argument(help: "Code of the cell, such as CB3.")
+            var code: String
+            @Option(help: "Name of the cell, for people.")
+            var name: String?
+
+            func run() async throws {
+                let (_, hub, view) = try home.resolve().openCentre()
+                try hub.addCell(code: code, name: name ?? code)
+                try view.catchUp()
+                try output.print(["cell": code]) { "Entered \(code). Next: kenh central device add \(code)" }
+            }
+        }
+    }
+
+    struct Device: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Devices of cells.", subcommands: [Add.self])
+
+        struct Add: AsyncParsableCommand {
+            static let configuration = CommandConfiguration(
+                abstract: "Print a one-time code with which a device of the cell can join.",
+                discussion: """
+                    EXAMPLES
+                      kenh central device add CB3 --home /srv/kenh
+
+                    The code is good for seven days and one device. Carry it on paper or by telephone.
+                    """)
+
+            @OptionGroup var home: HomeOptions
+            @OptionGroup var output: OutputOptions
+            @Argument(help: "Code of the cell.")
+            var cell: String
+
+            func run() async throws {
+                let (_, hub, _) = try home.resolve().openCentre()
+                let code = try hub.issueCode(cell: cell)
+                try output.print(["cell": cell, "code": code.text]) {
+                    "\(code.text)\n\nOn the device of \(cell): kenh join URL --home DIR   (good for 7 days, once)"
+                }
+            }
+        }
+    }
+}
+
+/// Makes a centre's folder: keys first, the store last, so that what was cut short is not taken for a centre.
+struct CentreSetup {
+    let home: Home
+    let name: String
+
+    func make() throws -> Hash256 {
+        var random = SystemRandomNumberGenerator()
+        try home.makeFolder()
+        try home.makeFolder("keys")
+        let root = try SigningKey(using: &random)
+        let serving = try SigningKey(using: &random)
+        let device = try SigningKey(using: &random)
+        try SecretFile.write(root, to: home.rootKeyPath)
+        try SecretFile.write(serving, to: home.servingKeyPath)
+        try SecretFile.write(device, to: home.deviceKeyPath)
+        let organisation = root.publicKey.organisationFingerprint
+        let now = Store.wallClock()
+        let certificate = try ServingCertificate(
+            organisation: organisation, servingKey: serving.publicKey, notBeforeMilliseconds: now,
+            notAfterMilliseconds: now + 10 * 366 * 86_400_000, name: name
+        ).signed(by: root)
+        let store = try Store(path: home.storePath, schema: Programme.schema)
+        try store.setFact("root_key", .blob(root.publicKey.bytes))
+        try store.setFact("serving_key", .blob(serving.publicKey.bytes))
+        try store.setFact("serving_certificate", .blob(try WireCoding.encode(certificate)))
+        try store.setFact("replica", .blob(ReplicaID.random(using: &random).bytes))
+        try store.setFact("name", .text(name))
+        try store.setFact("role", .text(Home.Role.centre.rawValue))
+        return organisation
+    }
+}

@@ -1,0 +1,68 @@
+import ArgumentParser
+import Configuration
+import Foundation
+import KenhCell
+import KenhMerge
+import KenhProtocol
+import KenhStore
+import Logging
+import ServiceLifecycle
+import UnixSignals
+
+struct Daemon: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Keep a cell in step with its centre until told to stop (SIGTERM or Control-C).",
+        discussion: """
+            EXAMPLES
+              kenh daemon --home ~/kenh
+              kenh daemon --home ~/kenh --interval 60
+            """)
+
+    @OptionGroup var home: HomeOptions
+    @Option(help: ArgumentHelp("Seconds between syncs (900).", valueName: "seconds"))
+    var interval: Int?
+
+    func run() async throws {
+        let home = try home.resolve()
+        var flags: [String: String] = [:]
+        flags["kenh.sync.interval"] = interval.map(String.init)
+        let settings = try await Settings(home: home, flags: flags)
+        let cancellation = Cancellation()
+        let cell = try CellHome(home, settings: settings, cancellation: cancellation)
+        let logger = Log.make("kenh.cell")
+        logger.info("syncing", metadata: ["cell": "\(cell.code)", "centre": "\(cell.url)"])
+        let daemon = CellDaemon(schedule: try settings.schedule(), cancellation: cancellation, logger: logger) {
+            cell.sync()
+        }
+        try await ServiceGroup(
+            services: [daemon], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger
+        ).run()
+    }
+}
+
+/// A joined cell with its store open and its way to the centre.
+struct CellHome: Sendable {
+    let store: Store
+    let code: String
+    let url: String
+    private let identity: StoreIdentity
+    private let link: CentreLink
+    private let centre: PublicKey
+
+    init(_ home: Home, settings: Settings, cancellation: Cancellation = Cancellation()) throws {
+        store = try home.openStore()
+        guard try home.role(store) == .cell, let url = try settings.string("url") ?? store.fact("centre_url").string else {
+            throw Failure(.configuration, "\(home.path) is the centre's home; give a cell's with --home")
+        }
+        self.url = url
+        code = try store.fact("cell").string ?? "?"
+        identity = try home.identity(store)
+        centre = try home.servingKey(store)
+        let transport = try CurlTransport(settings.curl(baseURL: url), cancellation: cancellation)
+        let client = CentreClient(
+            transport: transport, key: identity.key, organisation: identity.organisation, clock: Store.wallClock)
+        link = CentreLink(client: client, centre: centre)
+    }
+
+    func sync() -> CellSync { CellSync(store: store, identity: identity, centre: centre, link: link) }
+}

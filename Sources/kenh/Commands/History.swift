@@ -1,0 +1,53 @@
+import ArgumentParser
+import Foundation
+import KenhMerge
+import KenhStore
+
+struct History: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Show every change of a row: who, when, what.",
+        discussion: "EXAMPLES\n  kenh history work_item KH6/01 --home /srv/kenh")
+
+    @OptionGroup var home: HomeOptions
+    @OptionGroup var output: OutputOptions
+    @Argument(help: "Table.")
+    var table: String
+    @Argument(help: "Id of the row; hex where ids are blobs.")
+    var id: String
+
+    private struct Item: Encodable {
+        let kind: String
+        let author: String
+        let officer: String?
+        let claimedAt: String
+        let acceptedAt: String?
+        let replica: String
+        let counter: UInt64
+        let channel: String
+        let supersedes: Int
+        let values: [String: String]
+    }
+
+    func run() async throws {
+        let items = try home.resolve().openStore().history(table: table, id: id)
+        guard !items.isEmpty else {
+            throw Failure(.noInput, "\(table) has no history of \(id) here; check the id, or sync first")
+        }
+        try output.print(items.map(Self.item)) { items.map(Self.text).joined(separator: "\n") }
+    }
+
+    private static func item(_ item: HistoryItem) -> Item {
+        Item(
+            kind: "\(item.kind)", author: item.author, officer: item.officer.isEmpty ? nil : item.officer,
+            claimedAt: Instant.text(item.claimedAtMilliseconds), acceptedAt: item.acceptedAtMilliseconds.map(Instant.text),
+            replica: item.replica.bytes.hex, counter: item.counter, channel: item.channel, supersedes: item.supersedes,
+            values: Dictionary(item.values.map { ($0.column, "\($0.value)") }) { $1 })
+    }
+
+    private static func text(_ item: HistoryItem) -> String {
+        let who = item.officer.isEmpty ? item.author : "\(item.author) (\(item.officer))"
+        let accepted = item.acceptedAtMilliseconds.map { "accepted \(Instant.text($0))" } ?? "not yet at the centre"
+        let head = "\(Instant.text(item.claimedAtMilliseconds))  \(item.kind)  \(who)  \(accepted)"
+        return ([head] + item.values.map { "    \($0.column) = \($0.value)" }).joined(separator: "\n")
+    }
+}

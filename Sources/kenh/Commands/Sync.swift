@@ -1,0 +1,80 @@
+import ArgumentParser
+import Foundation
+import KenhCell
+import KenhHub
+import KenhStore
+
+struct Sync: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Sync once, now.",
+        discussion: """
+            EXAMPLES
+              kenh sync --home ~/kenh
+              kenh sync --home ~/kenh --json
+
+            In the centre's home it takes the edits made there into the log and merges what has come.
+            """)
+
+    @OptionGroup var home: HomeOptions
+    @OptionGroup var output: OutputOptions
+
+    private struct Result: Encodable {
+        let sentChanges: Int
+        let mergedChanges: Int
+        let equalChannels: Int
+        let unequalChannels: [String]
+        let refusals: [String]
+        let heldBlocks: Int
+    }
+
+    func run() async throws {
+        let home = try home.resolve()
+        let store = try home.openStore()
+        if try home.role(store) == .centre { return try catchUp(home) }
+        let cell = try CellHome(home, settings: try await Settings(home: home))
+        var sync = cell.sync()
+        if isatty(STDERR_FILENO) == 1, !output.json {
+            sync.progress = { Progress.show("\($0.sentChanges) sent, \($0.mergedChanges) merged") }
+        }
+        let report = try sync.run()
+        Progress.clear()
+        try show(report)
+        guard report.refusals.isEmpty else {
+            throw Failure(.refused, "the centre refused \(report.refusals.count) blocks: \(report.refusals[0])")
+        }
+        guard report.unequalChannels.isEmpty else {
+            throw Failure(
+                .findings,
+                "the merged state differs from the centre's in \(report.unequalChannels.joined(separator: ", ")); run kenh verify")
+        }
+    }
+
+    private func show(_ report: SyncReport) throws {
+        let result = Result(
+            sentChanges: report.sentChanges, mergedChanges: report.mergedChanges, equalChannels: report.equalChannels,
+            unequalChannels: report.unequalChannels, refusals: report.refusals, heldBlocks: report.heldBlocks)
+        try output.print(result) {
+            var line = "\(report.sentChanges) changes sent, \(report.mergedChanges) merged"
+            if report.clockOffsetMilliseconds != 0 { line += "; this clock is off by \(-report.clockOffsetMilliseconds / 1000) s" }
+            if report.heldBlocks > 0 { line += "; \(report.heldBlocks) blocks wait for others" }
+            return line
+        }
+    }
+
+    private func catchUp(_ home: Home) throws {
+        let (store, _, view) = try home.openCentre()
+        let before = try store.status()
+        let merged = try view.catchUp()
+        let sent = before.pendingChanges + before.unsentChanges
+        try output.print(["sentChanges": sent, "mergedChanges": merged]) { "\(sent) changes sent, \(merged) merged" }
+    }
+}
+
+/// A line on the terminal that says how far long work has come.
+enum Progress {
+    static func show(_ text: String) { FileHandle.standardError.write(Data("\r\u{1B}[K\(text) …".utf8)) }
+
+    static func clear() {
+        if isatty(STDERR_FILENO) == 1 { FileHandle.standardError.write(Data("\r\u{1B}[K".utf8)) }
+    }
+}

@@ -1,0 +1,90 @@
+import Foundation
+import KenhCell
+import KenhHub
+import KenhMerge
+import KenhProgramme
+import KenhProtocol
+import KenhStore
+
+/// The folder that holds a cell's or the centre's files.
+///
+/// | file | what |
+/// |---|---|
+/// | `kenh.db` | the tables, which any SQLite tool may write |
+/// | `device.key` | this device's key |
+/// | `log.db` | the centre's log and registry |
+/// | `keys/root.key` | the organisation's root key, to be taken off line |
+/// | `keys/serving.key` | the key that signs the centre's answers |
+/// | `kenh.yaml` | settings, where there are any |
+struct Home {
+    enum Role: String { case cell, centre }
+
+    let path: String
+
+    var storePath: String { path + "/kenh.db" }
+    var logPath: String { path + "/log.db" }
+    var deviceKeyPath: String { path + "/device.key" }
+    var rootKeyPath: String { path + "/keys/root.key" }
+    var servingKeyPath: String { path + "/keys/serving.key" }
+
+    func makeFolder(_ name: String = "") throws {
+        do {
+            try FileManager.default.createDirectory(
+                atPath: path + "/" + name, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+        } catch {
+            throw Failure(.disk, "the folder \(path) cannot be made; check its path and permissions")
+        }
+    }
+
+    func openStore() throws -> Store {
+        try Store(path: storePath, schema: Programme.schema, mustExist: true)
+    }
+
+    func role(_ store: Store) throws -> Role {
+        guard let name = try store.fact("role").string, let role = Role(rawValue: name) else {
+            throw CellError(
+                .notJoined, "the store at \(path) has not joined an organisation; run kenh join URL", recovery: .askAPerson)
+        }
+        return role
+    }
+
+    func identity(_ store: Store) throws -> StoreIdentity {
+        _ = try role(store)
+        guard case .blob(let root) = try store.fact("root_key"), case .blob(let id) = try store.fact("replica"),
+            let replica = ReplicaID(bytes: id)
+        else { throw Failure(.badData, "the store at \(path) does not know who it is; restore a backup") }
+        return StoreIdentity(
+            organisation: try PublicKey(bytes: root).organisationFingerprint, replica: replica,
+            key: try SecretFile.read(deviceKeyPath))
+    }
+
+    func servingKey(_ store: Store) throws -> PublicKey {
+        guard case .blob(let bytes) = try store.fact("serving_key") else {
+            throw Failure(.badData, "the store at \(path) does not know its centre; join again")
+        }
+        return try PublicKey(bytes: bytes)
+    }
+
+    func hub(_ store: Store) throws -> Hub {
+        guard case .blob(let root) = try store.fact("root_key"),
+            case .blob(let certificate) = try store.fact("serving_certificate")
+        else { throw Failure(.configuration, "there is no centre at \(path); make one with kenh central init") }
+        let identity = HubIdentity(
+            rootKey: try PublicKey(bytes: root),
+            certificate: try WireCoding.decode(WireSignedStatement.self, from: certificate),
+            servingKey: try SecretFile.read(servingKeyPath))
+        var random = SystemRandomNumberGenerator()
+        let epoch = random.next().bigEndianBytes + random.next().bigEndianBytes
+        return Hub(log: try SQLiteLog(path: logPath, newEpoch: epoch), identity: identity, clock: Store.wallClock)
+    }
+
+    /// The centre's store, hub and view, refused where this is a cell's home.
+    func openCentre() throws -> (store: Store, hub: Hub, view: CentreView) {
+        let store = try openStore()
+        guard try role(store) == .centre else {
+            throw Failure(.configuration, "\(path) is a cell's home; give the centre's with --home")
+        }
+        let hub = try hub(store)
+        return (store, hub, try CentreView(store: store, hub: hub, identity: try identity(store)))
+    }
+}
