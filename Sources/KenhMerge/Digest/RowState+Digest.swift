@@ -48,20 +48,26 @@ extension RowState {
         row: Digest128, columns: [Digest128], place: (Dot) throws -> BlockPlace
     ) rethrows -> Digest128 {
         var sum = Digest128.zero
-        for write in writes {
-            let place = try place(write.dot)
-            var stamp = DigestHasher(row)
-            stamp.word(place.hash.words.0)
-            stamp.word(place.hash.words.1)
-            stamp.word(place.index << 1 | (write.isRemoved ? 1 : 0))
-            stamp.word(write.clock.rawValue)
-            write.columns.forEach { column in
-                let seed = Self.seed(of: column, in: columns)
-                var item = stamp
-                item.word(seed.high)
-                item.word(seed.low)
-                sum += item.digest
-            }
+        for write in writes { sum += write.digest(row: row, columns: columns, place: try place(write.dot)) }
+        return sum
+    }
+}
+
+extension Write {
+    /// The part of one write in its row's sum; `place` is where its block stands.
+    public func digest(row: Digest128, columns: [Digest128], place: BlockPlace) -> Digest128 {
+        var stamp = DigestHasher(row)
+        stamp.word(place.hash.words.0)
+        stamp.word(place.hash.words.1)
+        stamp.word(place.index << 1 | (isRemoved ? 1 : 0))
+        stamp.word(clock.rawValue)
+        var sum = Digest128.zero
+        self.columns.forEach { column in
+            let seed = Self.seed(of: column, in: columns)
+            var item = stamp
+            item.word(seed.high)
+            item.word(seed.low)
+            sum += item.digest
         }
         return sum
     }

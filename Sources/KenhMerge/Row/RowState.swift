@@ -51,7 +51,9 @@ public struct RowState: Sendable, Equatable {
 
     /// The dots that a new change by this node has to name: everything that it sees in the columns it overwrites.
     public func predecessors(ofWriteTo columns: ColumnSet) -> [Dot] {
-        writes.filter { !$0.columns.isDisjoint(with: columns) }.map(\.dot)
+        var dots: [Dot] = []
+        for write in writes where !write.columns.isDisjoint(with: columns) { dots.append(write.dot) }
+        return dots
     }
 
     /// The index of the write shown in a column: the highest unremoved, or where there is none the highest removed.

@@ -22,12 +22,14 @@ final class BranchIndex: DotOrder {
     }
 
     private var branches: [Int: Branch] = [:]
+    /// Where the last dot stood: its neighbours follow in most merges.
+    private var latest: (branch: UInt32, span: Span)?
     private let sql: StatementCache
 
     init(_ sql: StatementCache) { self.sql = sql }
 
     func load() throws(StoreError) {
-        branches = [:]
+        (branches, latest) = ([:], nil)
         let read = try sql("SELECT number, replica, ch, parent, first_counter FROM kenh_branch")
         defer { read.reset() }
         while try read.step() {
@@ -52,6 +54,9 @@ final class BranchIndex: DotOrder {
 
     /// The block that holds a dot, and the change's index in it.
     func place(of dot: Dot) throws(StoreError) -> BlockPlace {
+        if let latest, latest.branch == dot.branch, latest.span.first <= dot.counter, dot.counter <= latest.span.last {
+            return BlockPlace(hash: latest.span.hash, index: dot.counter - latest.span.first)
+        }
         let spans = try spans(of: Int(dot.branch))
         var (low, high) = (0, spans.count)
         while low < high {
@@ -59,6 +64,7 @@ final class BranchIndex: DotOrder {
             if spans[middle].last < dot.counter { low = middle + 1 } else { high = middle }
         }
         guard low < spans.count, spans[low].first <= dot.counter else { throw Self.damaged }
+        latest = (dot.branch, spans[low])
         return BlockPlace(hash: spans[low].hash, index: dot.counter - spans[low].first)
     }
 

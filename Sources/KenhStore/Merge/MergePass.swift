@@ -20,6 +20,9 @@ final class MergePass {
     private var predecessors: [Dot] = []
     private var state = RowState()
     private(set) var touchedTables: Set<Int> = []
+    private var lastTouched = 0
+    /// What the channel at hand gained; added up here since most rows are of one channel.
+    private var gain = (channel: 0, digest: Digest128.zero)
     private(set) var changeCount = 0
 
     init(_ blocks: [OpenedBlock], core: StoreCore, isRetiming: Bool = false) {
@@ -37,6 +40,20 @@ final class MergePass {
             try merge(at..<end)
             at = end
         }
+        core.channels.add(gain.digest, to: gain.channel)
+    }
+
+    private func touch(_ table: Int) {
+        lastTouched = table
+        touchedTables.insert(table)
+    }
+
+    private func add(_ digest: Digest128, to channel: Int) {
+        if channel != gain.channel {
+            core.channels.add(gain.digest, to: gain.channel)
+            gain = (channel, .zero)
+        }
+        gain.digest += digest
     }
 
     private func collect() {
@@ -47,7 +64,7 @@ final class MergePass {
                 let prefix = block.withID(change) { PendingChunk.prefix($0) }
                 items.append(
                     Item(
-                        table: block.map(change).table.number, prefix: prefix, block: Int32(number),
+                        table: block.table(change).number, prefix: prefix, block: Int32(number),
                         change: Int32(change)))
             }
         }
@@ -84,8 +101,8 @@ final class MergePass {
     private func merge(_ range: Range<Int>) throws {
         let first = items[range.lowerBound]
         let block = blocks[Int(first.block)]
-        let table = block.map(Int(first.change)).table
-        touchedTables.insert(table.number)
+        let table = block.table(Int(first.change))
+        if lastTouched != table.number { touch(table.number) }
         try block.withIDThrowing(Int(first.change)) { id in
             let found = try core.rows.load(table: table, id: id, into: &state)
             if found == nil { state.writes.removeAll(keepingCapacity: true) }
@@ -115,7 +132,7 @@ final class MergePass {
             }
         }
         try save(table: table, id: id, channel: channel, isNew: isNew, mightConflict: mightConflict)
-        core.channels.add(try digest(table, seed) - before, to: channel)
+        add(try digest(table, seed) - before, to: channel)
     }
 
     private func save(
@@ -129,7 +146,11 @@ final class MergePass {
     }
 
     private func digest(_ table: LocalTable, _ seed: Digest128) throws -> Digest128 {
-        try state.digest(row: seed, columns: table.columnSeeds, place: core.index.place(of:))
+        var sum = Digest128.zero
+        for write in state.writes {
+            sum += write.digest(row: seed, columns: table.columnSeeds, place: try core.index.place(of: write.dot))
+        }
+        return sum
     }
 
     private func apply(_ range: Range<Int>) throws {
@@ -214,7 +235,7 @@ final class MergePass {
     private func insert(
         _ put: [Placement], table: LocalTable, id: UnsafeRawBufferPointer, channel: Int
     ) throws -> Bool {
-        let statement = try core.sql(TableSQL.insert(table, columns: put))
+        let statement = try table.statements.insert(put.columns, table, core.sql)
         bindID(statement, 1, table, id)
         var next: Int32 = 2
         if table.channelColumn != nil {
@@ -229,7 +250,7 @@ final class MergePass {
     }
 
     private func update(_ put: [Placement], table: LocalTable, id: UnsafeRawBufferPointer) throws {
-        let statement = try core.sql(TableSQL.update(table, columns: put))
+        let statement = try table.statements.update(put.columns, table, core.sql)
         var next: Int32 = 1
         for placement in put {
             bind(statement, next, placement, table)
@@ -246,7 +267,7 @@ final class MergePass {
     private func bind(_ statement: Statement, _ index: Int32, _ placement: Placement, _ table: LocalTable) {
         let write = state.writes[Int(placement.write)]
         let column = Int(placement.column)
-        guard let type = table.columns[column].declared?.type else { return statement.bindNull(index) }
+        guard let type = table.types[column] else { return statement.bindNull(index) }
         if let held = write.heldValue(column) {
             // A value of another type came from a node with another schema: the state keeps it, the table cannot.
             return type.accepts(held.tag) ? statement.bind(index, copying: held) : statement.bindNull(index)
@@ -287,7 +308,7 @@ final class MergePass {
         hold()
         states[channel] = state
         try save(table: table, id: id, channel: channel, isNew: isNew, mightConflict: mightConflict)
-        core.channels.add(try digest(table, table.rowSeed(id)) - before, to: channel)
+        add(try digest(table, table.rowSeed(id)) - before, to: channel)
         guard let shown = core.shownChannel(states, table: table, id: id) else { return }
         state = states[shown] ?? RowState()
         _ = try show(table: table, id: id, channel: shown, wasShown: false)
@@ -349,7 +370,7 @@ final class MergePass {
             throw StoreError(.corrupt, "the line of a row in \(table.name) cannot be written")
         }
         try save(table: table, id: id, channel: channel, isNew: isNew, mightConflict: true)
-        core.channels.add(try digest(table, table.rowSeed(id)) - before, to: channel)
+        add(try digest(table, table.rowSeed(id)) - before, to: channel)
     }
 }
 
@@ -358,30 +379,6 @@ extension StoreCore {
     func shownChannel(_ states: [Int: RowState], table: LocalTable, id: UnsafeRawBufferPointer) -> Int? {
         states.filter { $0.value.isShown && table.canShow(id: id, channel: channels.name($0.key)) }.keys.min {
             channels.name($0).utf8.lexicographicallyPrecedes(channels.name($1).utf8)
-        }
-    }
-}
-
-/// The few statements of a synced table, by the columns that they write.
-enum TableSQL {
-    static func insert(_ table: LocalTable, columns: [Placement]) -> String {
-        if columns.count == table.shown.count { return table.insertAll }
-        let names = columns.map { quoted(table.columns[Int($0.column)].name) }
-        return insert(table, names: names)
-    }
-
-    static func insert(_ table: LocalTable, names: [String]) -> String {
-        let all = ["id"] + (table.channelColumn.map { [quoted($0)] } ?? []) + names
-        let marks = all.map { _ in "?" }.joined(separator: ", ")
-        return "INSERT INTO \(quoted(table.name))(\(all.joined(separator: ", "))) VALUES(\(marks))"
-    }
-
-    static func update(_ table: LocalTable, columns: [Placement]) -> String {
-        var mask: UInt64 = 0
-        for placement in columns { mask |= 1 << UInt64(placement.column) }
-        return table.update(mask) {
-            let sets = columns.map { "\(quoted(table.columns[Int($0.column)].name)) = ?" }.joined(separator: ", ")
-            return "UPDATE \(quoted(table.name)) SET \(sets) WHERE id = ?"
         }
     }
 }

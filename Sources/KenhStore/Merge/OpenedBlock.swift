@@ -44,22 +44,22 @@ final class OpenedBlock {
     }
 
     @inline(__always)
-    func map(_ change: Int) -> TableMap { maps[Int(body.tableRefs[change])] }
+    func table(_ change: Int) -> LocalTable { maps[Int(body.tableRefs[change])].table }
 
     @inline(__always)
     func columns(_ change: Int) -> ColumnSet {
-        let map = map(change)
+        let number = Int(body.tableRefs[change])
         let mask = body.masks[change]
-        if map.isIdentity { return ColumnSet(rawValue: mask) }
+        if maps[number].isIdentity { return ColumnSet(rawValue: mask) }
         var result: ColumnSet = []
-        ColumnSet(rawValue: mask).forEach { result.insert(.column(map.columns[$0])) }
+        ColumnSet(rawValue: mask).forEach { result.insert(.column(maps[number].columns[$0])) }
         return result
     }
 
     /// The value that a change carries for one of this node's columns.
     @inline(__always)
     func value(_ change: Int, column: Int) -> ValueRef {
-        let place = map(change).places[column]
+        let place = maps[Int(body.tableRefs[change])].places[column]
         let rank = (body.masks[change] & (1 << UInt64(place) - 1)).nonzeroBitCount
         return body.values[Int(body.valueStarts[change]) + rank]
     }

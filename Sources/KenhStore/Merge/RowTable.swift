@@ -4,16 +4,24 @@ import KenhProtocol
 /// Packed row states in `kenh_row`, and the list of rows that people may have to look at.
 final class RowTable {
     private let sql: StatementCache
+    private let read: RowStatement
+    private let insert: RowStatement
+    private let update: RowStatement
     private var writer = ByteWriter()
 
-    init(_ sql: StatementCache) { self.sql = sql }
+    init(_ sql: StatementCache) {
+        self.sql = sql
+        read = RowStatement(sql, "SELECT ch, state FROM kenh_row WHERE tbl = ? AND id = ?")
+        insert = RowStatement(sql, "INSERT INTO kenh_row(tbl, id, ch, state) VALUES(?, ?, ?, ?)")
+        update = RowStatement(sql, "UPDATE kenh_row SET state = ?4 WHERE tbl = ?1 AND id = ?2 AND ch = ?3")
+    }
 
     /// The states of an id, by channel: almost always none or one.
     @inline(__always)
     func load(
         table: LocalTable, id: UnsafeRawBufferPointer, into state: inout RowState
     ) throws(StoreError) -> (channel: Int, others: [(channel: Int, state: RowState)])? {
-        let read = try sql("SELECT ch, state FROM kenh_row WHERE tbl = ? AND id = ?")
+        let read = try self.read()
         bind(read, table, id)
         guard try read.step() else { return nil }
         let channel = Int(read.int(0))
@@ -78,10 +86,7 @@ final class RowTable {
     func save(
         _ state: RowState, table: LocalTable, id: UnsafeRawBufferPointer, channel: Int, isNew: Bool
     ) throws(StoreError) {
-        let write = try sql(
-            isNew
-                ? "INSERT INTO kenh_row(tbl, id, ch, state) VALUES(?, ?, ?, ?)"
-                : "UPDATE kenh_row SET state = ?4 WHERE tbl = ?1 AND id = ?2 AND ch = ?3")
+        let write = try isNew ? insert() : update()
         bind(write, table, id)
         write.bind(3, channel)
         writer.bytes.removeAll(keepingCapacity: true)

@@ -12,13 +12,11 @@ struct TableLine {
 
     /// The values of the declared columns in their order; nil where there is no such line.
     func read(id: [UInt8]) throws(StoreError) -> [Value]? {
-        let names = (table.declared?.columns ?? []).map { quoted($0.name) }
-        let list = names.isEmpty ? "1" : names.joined(separator: ", ")
-        let read = try core.sql("SELECT \(list) FROM \(quoted(table.name)) WHERE id = ?")
+        let read = try table.statements.read(table, core.sql)
         defer { read.reset() }
         bind(read, 1, id: id)
         guard try read.step() else { return nil }
-        return names.indices.map { read.value(Int32($0)) }
+        return table.declaredNumbers.indices.map { read.value(Int32($0)) }
     }
 
     /// The channel of the line that is there; nil where there is none, or its channel is not known.

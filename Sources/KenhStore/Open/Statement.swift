@@ -166,6 +166,26 @@ extension StoreError {
     }
 }
 
+/// A statement that runs for every row: looked up by its text once.
+final class RowStatement {
+    private let sql: StatementCache
+    private let text: String
+    private var statement: Statement?
+
+    init(_ sql: StatementCache, _ text: String) {
+        self.sql = sql
+        self.text = text
+    }
+
+    @inline(__always)
+    func callAsFunction() throws(StoreError) -> Statement {
+        if let statement { return statement }
+        let prepared = try sql(text)
+        statement = prepared
+        return prepared
+    }
+}
+
 /// Statements by their text, prepared once a connection.
 package final class StatementCache {
     private let database: OpaquePointer

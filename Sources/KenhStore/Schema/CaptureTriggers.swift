@@ -11,7 +11,7 @@ struct CaptureTriggers {
     let number: Int
 
     /// Milliseconds since 1970.
-    static let now = "CAST((julianday('now') - 2440587.5) * 86400000.0 AS INTEGER)"
+    static let now = "CAST((julianday() - 2440587.5) * 86400000.0 AS INTEGER)"
     static let defaultID =
         "(lower(printf('%012x', \(now)) || hex(randomblob(10))))"
 
@@ -112,7 +112,7 @@ struct CaptureTriggers {
         return """
             CREATE TRIGGER \(quoted("kenh_\(name)_\(table.name)")) AFTER \(event) ON \(quoted(table.name)) BEGIN
                 INSERT INTO kenh_pending(tbl, kind, id, ch, mask, at\(columns))
-                VALUES (\(number), \(kind.rawValue), \(checkedID(row)), \(channel(row)), \(mask), \(Self.now)\(values
+                VALUES (\(number), \(kind.rawValue), \(checkedID(row, kind)), \(channel(row)), \(mask), \(Self.now)\(values
                     .map { ",\n            " + $0 }.joined()));
             END
             """
@@ -124,8 +124,8 @@ struct CaptureTriggers {
         "OLD.\(quoted(column.name)) IS NOT NEW.\(quoted(column.name))"
     }
 
-    private func checkedID(_ row: String) -> String {
-        guard row == "NEW", table.idType == .text else { return "\(row).id" }
+    private func checkedID(_ row: String, _ event: ChangeKind) -> String {
+        guard event == .insert, table.idType == .text else { return "\(row).id" }
         return "CASE WHEN instr(CAST(NEW.id AS BLOB), X'00') THEN \(refusal("id", "a NUL character")) ELSE NEW.id END"
     }
 

@@ -9,8 +9,11 @@ final class LocalTable {
     /// Nil where a newer node declared the table and this one has no such table to show.
     let declared: Table?
     private(set) var columns: [LocalColumn] = []
+    /// Of each column; nil where it is not declared here.
+    private(set) var types: [ColumnType?] = []
     /// The columns that the table shows.
     private(set) var shown: ColumnSet = []
+    private(set) var erasable: ColumnSet = []
     let seed: Digest128
     private(set) var columnSeeds: [Digest128] = []
     private var numbers: [String: Int] = [:]
@@ -26,13 +29,20 @@ final class LocalTable {
         self.name = name
         self.idType = idType
         self.declared = declared
+        switch declared?.channel {
+        case .column(let name): (channelColumn, constantChannel) = (name, nil)
+        case .constant(let name): (channelColumn, constantChannel) = (nil, name)
+        case nil: (channelColumn, constantChannel) = (nil, nil)
+        }
         seed = DigestHasher.name(name)
     }
 
     func append(_ name: String, declared column: Column?) {
         if column != nil { shown.insert(.column(columns.count)) }
+        if column?.isErasable == true { erasable.insert(.column(columns.count)) }
         numbers[name] = columns.count
         columns.append(LocalColumn(name: name, declared: column))
+        types.append(column?.type)
         columnSeeds.append(DigestHasher.name(name))
     }
 
@@ -51,31 +61,13 @@ final class LocalTable {
     }
 
     /// The name of the column that holds each row's channel, where the table has one.
-    var channelColumn: String? {
-        if case .column(let name) = declared?.channel { return name }
-        return nil
-    }
-
-    var constantChannel: String? {
-        if case .constant(let name) = declared?.channel { return name }
-        return nil
-    }
-
-    /// Writes a whole line.
-    private(set) lazy var insertAll: String = TableSQL.insert(
-        self, names: columns.filter { $0.declared != nil }.map { quoted($0.name) })
-    private var updates: [UInt64: String] = [:]
-
-    func update(_ mask: UInt64, _ make: () -> String) -> String {
-        if let known = updates[mask] { return known }
-        let sql = make()
-        updates[mask] = sql
-        return sql
-    }
+    let channelColumn: String?
+    let constantChannel: String?
+    let statements = TableStatements()
 
     /// Whether the table can hold a line with this id; what a mistaken node made otherwise stays in the state alone.
-    func canShow(id: UnsafeRawBufferPointer, channel: String) -> Bool {
-        guard declared != nil, channelColumn == nil || ChannelName.isValid(channel) else { return false }
+    func canShow(id: UnsafeRawBufferPointer, channel: @autoclosure () -> String) -> Bool {
+        guard declared != nil, channelColumn == nil || ChannelName.isValid(channel()) else { return false }
         switch idType {
         case .blob: return id.count == 16
         case .text: return id.count <= 1000 || id.count { $0 & 0xc0 != 0x80 } <= 1000

@@ -11,7 +11,6 @@ struct PendingChunk {
         var channel: Int
         /// Rises wherever the officer changes: a new block starts there.
         var run: Int
-        var officer: String
         var kind: ChangeKind
         /// Over the table's declared columns.
         var mask: UInt64
@@ -26,6 +25,10 @@ struct PendingChunk {
     private(set) var values: [ValueRef] = []
     private(set) var arena: [UInt8] = []
     private(set) var lastSeq: Int64
+    /// Whether no pending change follows.
+    private(set) var isLast = true
+    /// Who is named by each run of entries.
+    private var officers = [""]
     /// Tables with rows whose ids cannot travel.
     private(set) var refused: [LocalTable] = []
 
@@ -38,10 +41,15 @@ struct PendingChunk {
         defer { read.reset() }
         read.bind(1, seq)
         read.bind(2, limit)
-        var (run, officer) = (0, [UInt8]())
+        var officer: [UInt8] = []
+        var count = 0
         while try read.step() {
             lastSeq = read.int(0)
-            if !read.bytes(7).elementsEqual(officer) { (run, officer) = (run + 1, read.array(7)) }
+            count += 1
+            if !read.bytes(7).elementsEqual(officer) {
+                officer = read.array(7)
+                officers.append(Self.alias(officer))
+            }
             guard let table = catalogue.tables[Int(read.int(1))],
                 let kind = UInt8(exactly: read.int(2)).flatMap(ChangeKind.init(rawValue:)),
                 let channel = try Self.channel(read, table, channels)
@@ -50,9 +58,14 @@ struct PendingChunk {
                 refused.append(table)
                 continue
             }
-            append(read, table: table, kind: kind, channel: channel, run: run, officer: Self.alias(officer))
+            append(read, table: table, kind: kind, channel: channel, run: officers.count - 1)
         }
+        isLast = count < limit
     }
+
+    func officer(_ entry: Entry) -> String { officers[entry.run] }
+
+    func id(_ entry: Entry) -> ArraySlice<UInt8> { arena[entry.idStart..<entry.idStart + entry.idLength] }
 
     /// SQL lets ids through that are no UTF-8; a block with one would be refused by everybody.
     private static func canTravel(_ id: UnsafeRawBufferPointer, _ table: LocalTable) -> Bool {
@@ -75,15 +88,15 @@ struct PendingChunk {
     }
 
     private mutating func append(
-        _ read: Statement, table: LocalTable, kind: ChangeKind, channel: Int, run: Int, officer: String
+        _ read: Statement, table: LocalTable, kind: ChangeKind, channel: Int, run: Int
     ) {
         let id = read.bytes(3)
         let declared = ColumnSet.first(table.declaredNumbers.count).rawValue
         let mask = UInt64(bitPattern: read.int(5)) & declared
         entries.append(
             Entry(
-                seq: lastSeq, table: table.number, channel: channel, run: run, officer: officer, kind: kind, mask: mask,
-                at: read.int(6), idStart: arena.count, idLength: id.count, idPrefix: Self.prefix(id),
+                seq: lastSeq, table: table.number, channel: channel, run: run, kind: kind, mask: mask, at: read.int(6),
+                idStart: arena.count, idLength: id.count, idPrefix: Self.prefix(id),
                 valueStart: values.count))
         arena.append(contentsOf: id)
         let columns = kind == .delete ? declared : mask

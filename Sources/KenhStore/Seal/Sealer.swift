@@ -46,6 +46,7 @@ final class Sealer {
         var table: LocalTable?
         var channel = 0
         var id: [UInt8] = []
+        var idPrefix: UInt64 = 0
         var seed = Digest128.zero
         var state = RowState()
         var isNew = true
@@ -67,6 +68,9 @@ final class Sealer {
                 after: lastSeq, limit: Self.chunkLimit, sql: core.sql, catalogue: core.catalogue,
                 channels: core.channels)
             guard chunk.lastSeq > lastSeq else { break }
+            // At once, so that what is written from here on takes the pages that this frees.
+            try core.sql.execute(
+                chunk.isLast ? "DELETE FROM kenh_pending" : "DELETE FROM kenh_pending WHERE seq <= \(chunk.lastSeq)")
             try seal(chunk)
             lastSeq = chunk.lastSeq
         }
@@ -77,7 +81,6 @@ final class Sealer {
         }
         try sum()
         try settleTables()
-        try core.sql.execute("DELETE FROM kenh_pending")
         try core.channels.flush()
         return report
     }
@@ -94,10 +97,9 @@ final class Sealer {
         }
         for at in chunk.order() {
             let entry = chunk.entries[at]
-            let id = chunk.arena[entry.idStart..<entry.idStart + entry.idLength]
-            if row.table?.number != entry.table || row.channel != entry.channel || !row.id.elementsEqual(id) {
+            if !isAtHand(entry, of: chunk) {
                 try closeRow()
-                try openRow(entry, id: Array(id))
+                try openRow(entry, id: chunk.id(entry))
             }
             try seal(entry, of: chunk)
         }
@@ -106,17 +108,24 @@ final class Sealer {
 
     // MARK: rows
 
-    private func openRow(_ entry: PendingChunk.Entry, id: [UInt8]) throws(StoreError) {
+    private func isAtHand(_ entry: PendingChunk.Entry, of chunk: PendingChunk) -> Bool {
+        row.idPrefix == entry.idPrefix && row.table?.number == entry.table && row.channel == entry.channel
+            && row.id.elementsEqual(chunk.id(entry))
+    }
+
+    private func openRow(_ entry: PendingChunk.Entry, id: ArraySlice<UInt8>) throws(StoreError) {
         guard let table = core.catalogue.tables[entry.table] else { return }
         row.table = table
         row.channel = entry.channel
-        row.id = id
-        row.seed = id.withUnsafeBytes { table.rowSeed($0) }
+        row.id.removeAll(keepingCapacity: true)
+        row.id.append(contentsOf: id)
+        row.idPrefix = entry.idPrefix
+        row.seed = row.id.withUnsafeBytes { table.rowSeed($0) }
         row.isNew = true
         row.state.writes.removeAll(keepingCapacity: true)
         try withID { bytes throws(StoreError) in
             guard let found = try core.rows.load(table: table, id: bytes, into: &row.state) else { return }
-            if found.channel != entry.channel || !found.others.isEmpty { shared.append(RowRef(table: table, id: id)) }
+            if found.channel != entry.channel || !found.others.isEmpty { shared.append(RowRef(table: table, id: row.id)) }
             if found.channel == entry.channel {
                 row.isNew = false
             } else if let other = found.others.first(where: { $0.channel == entry.channel }) {
@@ -185,8 +194,8 @@ final class Sealer {
 
     private func append(_ local: LocalChange, of chunk: PendingChunk) throws {
         guard let table = row.table else { return }
-        let lane = try lane(local.entry)
-        let builder = try lane.builder(officer: local.entry.officer)
+        let lane = try lane(local.entry, of: chunk)
+        let builder = try lane.builder(officer: chunk.officer(local.entry))
         var change = Change(
             dot: Dot(branch: 0, counter: 0), clock: HybridClock(rawValue: 0), kind: local.kind, columns: local.columns,
             source: Write.inTable)
@@ -214,9 +223,9 @@ final class Sealer {
         return overflow ? at : sum
     }
 
-    private func lane(_ entry: PendingChunk.Entry) throws -> LaneWriter {
+    private func lane(_ entry: PendingChunk.Entry, of chunk: PendingChunk) throws -> LaneWriter {
         if let known = lanes[entry.channel] { return known }
-        let lane = try LaneWriter(channel: entry.channel, officer: entry.officer, core: core, identity: identity)
+        let lane = try LaneWriter(channel: entry.channel, officer: chunk.officer(entry), core: core, identity: identity)
         lanes[entry.channel] = lane
         return lane
     }
@@ -252,8 +261,9 @@ final class Sealer {
     private func appendCaptured(
         _ ref: ValueRef, _ chunk: PendingChunk, column: Int, of table: LocalTable, to builder: BodyBuilder, number: Int
     ) {
-        if ref.tag == .text, !chunk.isSendable(ref) { repaired.append((RowRef(table: table, id: row.id), column)) }
-        if table.columns[column].declared?.isErasable == true {
+        let isSendable = ref.tag != .text || chunk.isSendable(ref)
+        if !isSendable { repaired.append((RowRef(table: table, id: row.id), column)) }
+        if table.erasable.contains(column: column) {
             return append(chunk.value(ref), column: column, of: table, to: builder, number: number)
         }
         switch ref.tag {
@@ -261,7 +271,7 @@ final class Sealer {
         case .integer: builder.value(Int64(bitPattern: ref.payload), table: number, column: column)
         case .real: builder.value(Double(bitPattern: ref.payload), table: number, column: column)
         case .text:
-            guard chunk.isSendable(ref) else { return builder.value(chunk.value(ref), table: number, column: column) }
+            guard isSendable else { return builder.value(chunk.value(ref), table: number, column: column) }
             chunk.withBytes(ref) { builder.text($0, table: number, column: column) }
         case .blob: chunk.withBytes(ref) { builder.blob($0, table: number, column: column) }
         }
@@ -320,9 +330,8 @@ final class Sealer {
     }
 
     private func sum(_ item: Unsummed) throws(StoreError) {
-        let place = try core.index.place(of: item.write.dot)
-        let digest = RowState(writes: [item.write]).digest(
-            row: item.seed, columns: item.table.columnSeeds, place: { _ in place })
+        let digest = item.write.digest(
+            row: item.seed, columns: item.table.columnSeeds, place: try core.index.place(of: item.write.dot))
         core.channels.add(item.isAdded ? digest : .zero - digest, to: item.channel)
     }
 }

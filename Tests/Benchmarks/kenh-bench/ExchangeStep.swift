@@ -1,7 +1,15 @@
+import Foundation
+import KenhCell
+import KenhHTTP
+import KenhHub
+import KenhMerge
+import KenhProtocol
+import KenhStore
+import Logging
+
 /// Step X: one centre and one cell over loopback HTTP, all inserts from the cell's table to the centre's merged table
-/// (``Step/exchangeUp``); then to a second cell (``Step/exchangeDown``).
-///
-/// A step that gives no samples is left out of the table and of the JSON.
+/// (``Step/exchangeUp``), sealing included; then to a second cell (``Step/exchangeDown``). The requests are signed and
+/// checked as always; centre and cells share the process and its two cores.
 struct ExchangeStep {
     /// The inserts.
     let base: ItemRows
@@ -9,5 +17,87 @@ struct ExchangeStep {
     let folder: String
 
     /// - Returns: one sample for each direction; values in rows a second.
-    func run() async throws -> [Sample] { [] }
+    func run() async throws -> [Sample] {
+        let centre = try BenchCentre(folder: folder)
+        let (ports, feed) = AsyncStream.makeStream(of: Int.self)
+        var options = CentreServer.Options()
+        options.port = 0
+        var logger = Logger(label: "bench")
+        logger.logLevel = .error
+        let server = CentreServer(hub: centre.hub, view: centre.view, options: options, logger: logger) { port in
+            feed.yield(port)
+        }
+        let serving = Task { try await server.run() }
+        defer { serving.cancel() }
+        guard let port = await ports.first(where: { _ in true }) else { return [] }
+        return try samples(centre, port: port)
+    }
+
+    private func samples(_ centre: BenchCentre, port: Int) throws -> [Sample] {
+        let writer = try BenchCell(folder + "/writer.db", centre: centre, port: port)
+        let reader = try BenchCell(folder + "/reader.db", centre: centre, port: port)
+        try ItemTable(database: try RawDatabase(writer.store.path)).insert(base)
+        let up = try Sample(.exchangeUp, rows: base.count) {
+            try writer.sync()
+            try centre.view.catchUp()
+        }
+        try Verification.sameRows(writer.store.path, centre.view.store.path)
+        let down = try Sample(.exchangeDown, rows: base.count) { try reader.sync() }
+        try Verification.sameRows(reader.store.path, writer.store.path)
+        return [up, down]
+    }
+}
+
+/// A centre with its keys in memory.
+struct BenchCentre {
+    let hub: Hub
+    let view: CentreView
+
+    init(folder: String) throws {
+        var random = SystemRandomNumberGenerator()
+        let root = try SigningKey(using: &random)
+        let serving = try SigningKey(using: &random)
+        let organisation = root.publicKey.organisationFingerprint
+        let certificate = try ServingCertificate(
+            organisation: organisation, servingKey: serving.publicKey, notBeforeMilliseconds: 0,
+            notAfterMilliseconds: .max, name: "bench"
+        ).signed(by: root)
+        hub = Hub(
+            log: try SQLiteLog(path: folder + "/log.db", newEpoch: [UInt8](repeating: 1, count: 16)),
+            identity: HubIdentity(rootKey: root.publicKey, certificate: certificate, servingKey: serving),
+            clock: Store.wallClock)
+        let identity = StoreIdentity(
+            organisation: organisation, replica: .random(using: &random), key: try SigningKey(using: &random))
+        view = try CentreView(
+            store: try Store(path: folder + "/centre.db", schema: try ItemTable.schema()), hub: hub, identity: identity)
+        try hub.addCell(code: "BENCH", name: "bench")
+    }
+}
+
+/// A cell that joined over HTTP.
+struct BenchCell {
+    let store: Store
+    private let cell: CellSync
+
+    init(_ path: String, centre: BenchCentre, port: Int) throws {
+        var random = SystemRandomNumberGenerator()
+        let organisation = centre.hub.identity.organisation
+        let identity = StoreIdentity(
+            organisation: organisation, replica: .random(using: &random), key: try SigningKey(using: &random))
+        let transport = try CurlTransport(CurlOptions(baseURL: "http://127.0.0.1:\(port)"))
+        let newcomer = CentreClient(
+            transport: transport, key: identity.key, organisation: nil, clock: Store.wallClock)
+        _ = try newcomer.enroll(
+            code: try centre.hub.issueCode(cell: "BENCH"), replica: identity.replica, deviceName: "bench")
+        store = try Store(path: path, schema: try ItemTable.schema())
+        let client = CentreClient(
+            transport: transport, key: identity.key, organisation: organisation, clock: Store.wallClock)
+        let key = centre.hub.identity.servingKey.publicKey
+        cell = CellSync(store: store, identity: identity, centre: key, link: CentreLink(client: client, centre: key))
+    }
+
+    func sync() throws {
+        let report = try cell.run()
+        try WrongResult.check(report.refusals.isEmpty, "the centre refused \(report.refusals)")
+    }
 }

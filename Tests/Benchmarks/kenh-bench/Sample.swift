@@ -1,3 +1,4 @@
+import Dispatch
 import Foundation
 
 /// One timed part of a run, or one figure that is no time.
@@ -19,20 +20,19 @@ struct Sample {
     /// Times `body`, which handles `rows` rows.
     init(_ step: Step, rows: Int, _ body: () throws -> Void) rethrows {
         ResidentMemory.resetPeak()
-        let (wall, cpu) = (Self.seconds(CLOCK_MONOTONIC), Self.seconds(CLOCK_PROCESS_CPUTIME_ID))
+        let (wall, cpu) = (Self.wallSeconds, Self.cpuSeconds)
         try body()
         self.step = step
-        wallSeconds = Self.seconds(CLOCK_MONOTONIC) - wall
-        cpuSeconds = Self.seconds(CLOCK_PROCESS_CPUTIME_ID) - cpu
+        wallSeconds = Self.wallSeconds - wall
+        cpuSeconds = Self.cpuSeconds - cpu
         peakBytes = ResidentMemory.peakBytes
         value = Double(rows) / wallSeconds
     }
 
-    private static func seconds(_ clock: clockid_t) -> Double {
-        var time = timespec()
-        clock_gettime(clock, &time)
-        return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
-    }
+    private static var wallSeconds: Double { Double(DispatchTime.now().uptimeNanoseconds) / 1e9 }
+
+    /// Of all threads of the process; POSIX fixes the unit.
+    private static var cpuSeconds: Double { Double(clock()) / 1_000_000 }
 }
 
 /// The peak of this process's resident size, as Linux keeps it.

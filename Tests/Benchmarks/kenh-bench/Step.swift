@@ -14,7 +14,6 @@ enum Step: String, CaseIterable {
     case sizeWithoutLog = "S size, no log"
     case baseWire = "S wire, base"
     case updateWire = "S wire, update"
-    /// Not measured until ``ExchangeStep`` says so.
     case exchangeUp = "X up"
     case exchangeDown = "X down"
 
