@@ -38,12 +38,16 @@ public struct CentreClient: Sendable {
     }
 
     /// Asks who is there, checks it against the code, then proves the code and enters this device.
+    ///
+    /// - Parameter onTrust: called once the centre has shown that it made the code, before the code is used up; keep the
+    ///   key and the replica there, since only they are given the same answer again.
     public func enroll(
-        code: EnrolmentCode, replica: ReplicaID, deviceName: String
+        code: EnrolmentCode, replica: ReplicaID, deviceName: String, onTrust: () throws -> Void = {}
     ) throws -> (centre: ServingCertificate, root: PublicKey, response: WireEnrollResponse) {
         var request = WireEnrollRequest()
         request.protocol = Limits.protocolVersion
         let hello = try enrollOnce(request, code: code)
+        try onTrust()
         request.codeID = Data(code.codeID)
         request.deviceKey = Data(key.publicKey.bytes)
         request.replica = Data(replica.bytes)
@@ -175,7 +179,8 @@ private struct Answer {
         guard let problem = try? WireCoding.decode(WireProblem.self, from: body), !problem.code.isEmpty else {
             var problem = WireProblem()
             problem.code = "http\(status)"
-            problem.message = "the centre or a proxy before it answered with status \(status)"
+            problem.message =
+                "what answered is no Kenh centre, or a proxy before it (status \(status)); check the URL and any proxy between"
             problem.recovery = status >= 500 || status == 429 ? "retry" : "askAPerson"
             return problem
         }

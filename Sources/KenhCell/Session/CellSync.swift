@@ -71,22 +71,35 @@ public struct CellSync {
 
     private func run(withOwnBlocks: Bool) throws -> SyncReport {
         var session = SyncSession(replica: identity.replica, options: options, withOwnBlocks: withOwnBlocks)
+        var round = Round()
         var effects = session.handle(.started)
         while !effects.isEmpty {
             let effect = effects.removeFirst()
             if case .finished(let report) = effect { return report }
-            if let event = try perform(effect) { effects += session.handle(event) }
+            guard let event = try perform(effect, &round) else { continue }
+            effects += session.handle(event)
+            if case .taken = event { progress?(session.report) }
         }
-        throw CellError(.refused, "the sync ended without a result", recovery: .retry)
+        throw CellError(.refused, "the sync ended without a result; try again", recovery: .retry)
     }
 
-    private func perform(_ effect: SyncSession.Effect) throws -> SyncSession.Event? {
+    /// What an answer has to be compared with.
+    private struct Round {
+        /// As they were sent: another process may have moved the store's own meanwhile.
+        var cursors: [ChannelCursor] = []
+        var heads: [WireChannelHead] = []
+    }
+
+    private func perform(_ effect: SyncSession.Effect, _ round: inout Round) throws -> SyncSession.Event? {
         switch effect {
         case .readOutbox(let limit):
-            return .outboxRead(try store.outbox(as: identity, limitBytes: limit))
+            let outbox = try store.outbox(as: identity, limitBytes: limit)
+            round.cursors = outbox.cursors
+            return .outboxRead(outbox)
         case .send(let request):
             let sentAt = clock()
             let response = try link.sync(request)
+            round.heads = response.heads
             return .answered(response, sentAt: sentAt, receivedAt: clock())
         case .setClockOffset(let milliseconds):
             if try store.fact("clock_offset") != .integer(milliseconds) {
@@ -94,21 +107,24 @@ public struct CellSync {
             }
             return nil
         case .take(let receipts, let entries, let epoch):
-            return try take(receipts, entries, epoch)
+            return try take(receipts, entries, epoch, round)
         case .finished: return nil
         }
     }
 
     private func take(
-        _ receipts: [WireReceipt], _ entries: [WireLogEntry], _ epoch: [UInt8]
+        _ receipts: [WireReceipt], _ entries: [WireLogEntry], _ epoch: [UInt8], _ round: Round
     ) throws -> SyncSession.Event {
         var follower = LogFollower(
-            servingKey: centre, organisation: identity.organisation, cursors: try store.cursors(),
+            servingKey: centre, organisation: identity.organisation, cursors: round.cursors,
             knownKey: { [store] in try store.deviceKey(of: $0) })
         var delivery = try follower.follow(entries, epoch: epoch)
+        try follower.agree(with: round.heads)
         delivery.items = Self.acknowledged(receipts) + delivery.items
         let report = try store.take(delivery, as: identity)
-        if let missing = receipts.first(where: { $0.verdict == .heldBack }) {
+        // Behind a block that is refused for itself, all that build on it are held back: sending all again cannot help.
+        let isRefused = receipts.contains { $0.verdict == .invalid }
+        if !isRefused, let missing = receipts.first(where: { $0.verdict == .heldBack }) {
             throw CellError(.diverged, "the centre lacks what was sent before: \(missing.message)", recovery: .resync)
         }
         return .taken(report, digests: try store.settledDigests())

@@ -39,7 +39,8 @@ public struct SyncSession: Sendable {
     private let options: Options
     private let replica: ReplicaID
     private let withOwnBlocks: Bool
-    private var report = SyncReport()
+    /// What has been done so far.
+    public private(set) var report = SyncReport()
     private var heads: [WireChannelHead] = []
     private var more = false
     private var sent: [Hash256: UInt32] = [:]

@@ -36,6 +36,7 @@ public struct CentreServer: Service {
         self.onServing = onServing
     }
 
+    /// - Throws: ``ServerError`` where the address cannot be listened on.
     public func run() async throws {
         let follower = ViewFollower(view: view, intervalSeconds: options.viewIntervalSeconds, logger: logger)
         follower.start()
@@ -49,6 +50,8 @@ public struct CentreServer: Service {
                 availableConnectionsDelegate: .maximum(options.connectionLimit, logger: logger)),
             onServerRunning: { channel in await onServing(channel.localAddress?.port ?? options.port) },
             logger: logger)
-        try await application.run()
+        do { try await application.run() } catch {
+            throw ServerError(error, host: options.host, port: options.port)
+        }
     }
 }

@@ -98,7 +98,7 @@ struct SQLiteLogTransaction: HubTransaction {
         guard try read.step(), let hash = Hash256(bytes: read.bytes(1)) else {
             return LogHead(channel: channel, sequence: 0, entryHash: .zero)
         }
-        return LogHead(channel: channel, sequence: UInt64(read.int(0)), entryHash: hash)
+        return LogHead(channel: channel, sequence: UInt64(bitPattern: read.int(0)), entryHash: hash)
     }
 
     private func setHead(of channel: String, _ sequence: UInt64, _ hash: Hash256) throws {
@@ -140,8 +140,8 @@ struct SQLiteLogTransaction: HubTransaction {
     private static func loggedBlock(_ read: Statement) -> LoggedBlock? {
         guard let hash = Hash256(bytes: read.bytes(0)), let replica = ReplicaID(bytes: read.bytes(1)) else { return nil }
         return LoggedBlock(
-            hash: hash, replica: replica, channel: read.string(2), lastCounter: UInt64(read.int(3)),
-            sequence: UInt64(read.int(4)), acceptedAtMilliseconds: read.int(5))
+            hash: hash, replica: replica, channel: read.string(2), lastCounter: UInt64(bitPattern: read.int(3)),
+            sequence: UInt64(bitPattern: read.int(4)), acceptedAtMilliseconds: read.int(5))
     }
 
     func heads() throws -> [LogHead] {
@@ -150,7 +150,7 @@ struct SQLiteLogTransaction: HubTransaction {
         var heads: [LogHead] = []
         while try read.step() {
             guard let hash = Hash256(bytes: read.bytes(2)) else { continue }
-            heads.append(LogHead(channel: read.string(0), sequence: UInt64(read.int(1)), entryHash: hash))
+            heads.append(LogHead(channel: read.string(0), sequence: UInt64(bitPattern: read.int(1)), entryHash: hash))
         }
         return heads
     }
@@ -181,7 +181,7 @@ struct SQLiteLogTransaction: HubTransaction {
             entries.append(
                 StoredEntry(
                     kind: WireEntryKind(rawValue: Int(read.int(0))) ?? .unspecified, channel: channel,
-                    sequence: UInt64(read.int(1)), position: UInt64(read.int(2)), objectHash: object,
+                    sequence: UInt64(bitPattern: read.int(1)), position: UInt64(bitPattern: read.int(2)), objectHash: object,
                     acceptedAtMilliseconds: read.int(4), entryHash: hash, sender: read.array(6), payload: read.array(7)))
         }
         return entries

@@ -42,31 +42,23 @@ public final class BodyBuilder {
         let idType: RowIDType
         let columnNames: [String]
         var used: UInt64 = 0
-        let streams: [ColumnStream]
+        var streams: [ColumnStream]
     }
 
-    public private(set) var count = 0
+    private var changes = ChangeColumns()
     private var tables: [TableEntry] = []
     private var tableNumbers: [String: Int] = [:]
     private var pins: [ReplicaPin] = []
     private var pinNumbers: [ReplicaPin: UInt32] = [:]
-    private var kinds: [UInt64] = []
-    private var tableRefs: [UInt64] = []
-    private var ids = ByteRun()
-    private var clocks: [UInt64] = []
-    private var masks: [UInt64] = []
-    private var maskTables: [Int] = []
-    private var predecessorCounts: [UInt64] = []
-    private var predecessorRefs: [UInt64] = []
-    private var predecessorCounters: [UInt64] = []
     private var estimate = 0
 
     public init() {}
 
+    public var count: Int { changes.count }
     /// About how large the plain body is; the writer cuts by it.
     public var approximateBytes: Int { estimate }
-    public private(set) var firstClock = HybridClock(rawValue: .max)
-    public private(set) var lastClock = HybridClock(rawValue: 0)
+    public var firstClock: HybridClock { changes.firstClock }
+    public var lastClock: HybridClock { changes.lastClock }
 
     /// The number of a table in this block; columns are in the order of the writer's masks.
     public func table(_ name: String, idType: RowIDType, columns: [String]) -> Int {
@@ -90,23 +82,8 @@ public final class BodyBuilder {
         _ kind: ChangeKind, table: Int, id: UnsafeRawBufferPointer, clock: HybridClock, columns: ColumnSet,
         predecessors: [WireDot]
     ) {
-        count += 1
-        kinds.append(UInt64(kind.rawValue))
-        tableRefs.append(UInt64(table))
-        ids.append(id)
-        clocks.append(clock.rawValue)
-        firstClock = min(firstClock, clock)
-        lastClock = max(lastClock, clock)
-        if kind != .delete {
-            masks.append(columns.rawValue)
-            maskTables.append(table)
-            tables[table].used |= columns.rawValue
-        }
-        predecessorCounts.append(UInt64(predecessors.count))
-        for dot in predecessors {
-            predecessorRefs.append(UInt64(dot.reference))
-            predecessorCounters.append(dot.counter)
-        }
+        changes.append(kind, table: table, id: id, clock: clock, columns: columns, predecessors: predecessors)
+        if kind != .delete { tables[table].used |= columns.rawValue }
         estimate += 12 + id.count + predecessors.count * 4 + columns.count
     }
 
@@ -163,14 +140,15 @@ public final class BodyBuilder {
         writer.byte(Limits.bodyVersion)
         writeTables(order, to: &writer)
         let pinRank = writePins(to: &writer)
-        writer.ints(kinds)
-        writer.ints(tableRefs.map { rank[Int($0)] })
+        writer.ints(changes.kinds)
+        writer.ints(changes.tables.map { rank[Int($0)] })
         writeIDs(to: &writer)
-        writer.ints(clocks.map { $0 &- firstClock.rawValue })
-        writer.ints(zip(masks, maskTables).map { Self.compress($0, to: tables[$1].used) })
-        writer.ints(predecessorCounts)
-        writer.ints(predecessorRefs.map { $0 == 0 ? 0 : pinRank[Int($0) - 1] })
-        writer.ints(predecessorCounters)
+        let first = firstClock.rawValue
+        writer.ints(changes.clocks.map { $0 &- first })
+        writer.ints(zip(changes.masks, changes.maskTables).map { Self.compress($0, to: tables[$1].used) })
+        writer.ints(changes.predecessorCounts)
+        writer.ints(changes.predecessorRefs.map { $0 == 0 ? 0 : pinRank[Int($0) - 1] })
+        writer.ints(changes.predecessorCounters)
         for table in order {
             for (column, stream) in tables[table].streams.enumerated() where tables[table].used >> UInt64(column) & 1 == 1 {
                 stream.write(to: &writer)
@@ -207,6 +185,7 @@ public final class BodyBuilder {
     }
 
     private func writeIDs(to writer: inout ByteWriter) {
+        let ids = changes.ids
         if let packed = HexIDs.pack(ids) {
             writer.byte(1)
             writer.raw(packed)
@@ -248,13 +227,20 @@ enum HexIDs {
 
     static func pack(_ ids: ByteRun) -> [UInt8]? {
         guard ids.lengths.allSatisfy({ $0 == digits }) else { return nil }
-        var out: [UInt8] = []
-        out.reserveCapacity(ids.bytes.count / 2)
-        for i in stride(from: 0, to: ids.bytes.count, by: 2) {
-            guard let high = nibble(ids.bytes[i]), let low = nibble(ids.bytes[i + 1]) else { return nil }
-            out.append(high << 4 | low)
+        var isHex = true
+        let out = [UInt8](unsafeUninitializedCapacity: ids.bytes.count / 2) { out, count in
+            ids.bytes.withUnsafeBufferPointer { isHex = pack($0, into: out) }
+            count = isHex ? ids.bytes.count / 2 : 0
         }
-        return out
+        return isHex ? out : nil
+    }
+
+    private static func pack(_ digits: UnsafeBufferPointer<UInt8>, into out: UnsafeMutableBufferPointer<UInt8>) -> Bool {
+        for i in 0..<digits.count / 2 {
+            guard let high = nibble(digits[2 * i]), let low = nibble(digits[2 * i + 1]) else { return false }
+            out[i] = high << 4 | low
+        }
+        return true
     }
 
     private static func nibble(_ digit: UInt8) -> UInt8? {
@@ -264,10 +250,14 @@ enum HexIDs {
     }
 
     static func unpack(_ packed: UnsafeRawBufferPointer, into arena: inout [UInt8]) {
-        for byte in packed {
-            arena.append(digit(byte >> 4))
-            arena.append(digit(byte & 15))
+        let digits = [UInt8](unsafeUninitializedCapacity: packed.count * 2) { out, count in
+            for i in packed.indices {
+                out[2 * i] = digit(packed[i] >> 4)
+                out[2 * i + 1] = digit(packed[i] & 15)
+            }
+            count = packed.count * 2
         }
+        arena.append(contentsOf: digits)
     }
 
     private static func digit(_ nibble: UInt8) -> UInt8 { nibble < 10 ? 0x30 + nibble : 0x57 + nibble }

@@ -304,16 +304,23 @@ struct BodyDecoder {
 
 /// Text as the protocol allows it.
 public enum UTF8Check {
-    public static func isTextWithoutNUL(_ bytes: UnsafeRawBufferPointer) -> Bool {
-        var isASCII = true
-        for byte in bytes {
-            if byte == 0 { return false }
-            if byte >= 0x80 {
-                isASCII = false
-                break
-            }
+    private static func isASCIIWithoutNUL(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        var offset = 0
+        while offset + 8 <= bytes.count {
+            let word = bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
+            // A byte's high bit is set in `word` unless it is ASCII, and in the difference where a byte was 0.
+            guard (word | (word &- 0x0101_0101_0101_0101)) & 0x8080_8080_8080_8080 == 0 else { return false }
+            offset += 8
         }
-        if isASCII { return true }
+        while offset < bytes.count {
+            guard (1...0x7f).contains(bytes[offset]) else { return false }
+            offset += 1
+        }
+        return true
+    }
+
+    public static func isTextWithoutNUL(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        if isASCIIWithoutNUL(bytes) { return true }
         return !bytes.contains(0) && bytes.withMemoryRebound(to: UInt8.self) { String(validating: $0, as: UTF8.self) != nil }
     }
 }

@@ -11,7 +11,7 @@ import KenhMerge
 ///                | common prefix (length varint, bytes), lengths of the rest ints, the rests one after another
 ///     blobs     := lengths ints, the bytes one after another
 ///     commitments := 32 bytes each
-final class ColumnStream {
+struct ColumnStream {
     var tags: [UInt64] = []
     private var integers: [UInt64] = []
     private var reals: [Double] = []
@@ -23,34 +23,34 @@ final class ColumnStream {
         tags.count + integers.count * 4 + reals.count * 8 + texts.bytes.count + blobs.bytes.count + commitments.count
     }
 
-    func appendNull() { tags.append(UInt64(Value.Tag.null.rawValue)) }
+    mutating func appendNull() { tags.append(UInt64(Value.Tag.null.rawValue)) }
 
-    func append(integer: Int64) {
+    mutating func append(integer: Int64) {
         tags.append(UInt64(Value.Tag.integer.rawValue))
         integers.append(integer.zigzag)
     }
 
-    func append(real: Double) {
+    mutating func append(real: Double) {
         tags.append(UInt64(Value.Tag.real.rawValue))
         reals.append(real)
     }
 
-    func append(text: UnsafeRawBufferPointer) {
+    mutating func append(text: UnsafeRawBufferPointer) {
         tags.append(UInt64(Value.Tag.text.rawValue))
         texts.append(text)
     }
 
-    func append(blob: UnsafeRawBufferPointer) {
+    mutating func append(blob: UnsafeRawBufferPointer) {
         tags.append(UInt64(Value.Tag.blob.rawValue))
         blobs.append(blob)
     }
 
-    func append(commitment: Hash256) {
+    mutating func append(commitment: Hash256) {
         tags.append(UInt64(Value.Tag.commitment.rawValue))
         commitments += commitment.bytes
     }
 
-    func append(_ value: Value) {
+    mutating func append(_ value: Value) {
         switch value {
         case .null: appendNull()
         case .integer(let x): append(integer: x)

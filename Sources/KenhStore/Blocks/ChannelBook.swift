@@ -16,6 +16,24 @@ public struct ChannelCursor: Sendable, Equatable {
     }
 }
 
+/// What channels' digests gained, added up here since one row after another is mostly of one channel.
+struct DigestGain {
+    private var channel = 0
+    private var digest = Digest128.zero
+
+    mutating func add(_ digest: Digest128, to channel: Int, of book: ChannelBook) {
+        if channel != self.channel { finish(in: book) }
+        self.channel = channel
+        self.digest += digest
+    }
+
+    /// Writes the rest into the book.
+    mutating func finish(in book: ChannelBook) {
+        book.add(digest, to: channel)
+        digest = .zero
+    }
+}
+
 /// The channels of a store: numbers for names, digests of the merged state, cursors, and the branch written here.
 final class ChannelBook {
     struct Channel {

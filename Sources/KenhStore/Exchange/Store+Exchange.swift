@@ -9,12 +9,18 @@ extension Store {
         public let cursors: [ChannelCursor]
         /// Whether there are more unsent blocks than these.
         public let hasMore: Bool
+
+        public init(blocks: [Block], cursors: [ChannelCursor], hasMore: Bool) {
+            self.blocks = blocks
+            self.cursors = cursors
+            self.hasMore = hasMore
+        }
     }
 
     /// Seals what is pending and reads the next blocks to send.
     public func outbox(as identity: StoreIdentity, limitBytes: Int) throws(StoreError) -> Outbox {
         try transaction { db, core in
-            try withoutCapture(db) {
+            try Self.withoutCapture(db) {
                 _ = try sealer(core, identity).seal()
             }
             let blocks = try core.blocks.unsent(limitBytes: limitBytes, limitCount: Limits.blocksPerRequest)

@@ -21,8 +21,7 @@ final class MergePass {
     private var state = RowState()
     private(set) var touchedTables: Set<Int> = []
     private var lastTouched = 0
-    /// What the channel at hand gained; added up here since most rows are of one channel.
-    private var gain = (channel: 0, digest: Digest128.zero)
+    private var gain = DigestGain()
     private(set) var changeCount = 0
 
     init(_ blocks: [OpenedBlock], core: StoreCore, isRetiming: Bool = false) {
@@ -40,7 +39,7 @@ final class MergePass {
             try merge(at..<end)
             at = end
         }
-        core.channels.add(gain.digest, to: gain.channel)
+        gain.finish(in: core.channels)
     }
 
     private func touch(_ table: Int) {
@@ -48,13 +47,7 @@ final class MergePass {
         touchedTables.insert(table)
     }
 
-    private func add(_ digest: Digest128, to channel: Int) {
-        if channel != gain.channel {
-            core.channels.add(gain.digest, to: gain.channel)
-            gain = (channel, .zero)
-        }
-        gain.digest += digest
-    }
+    private func add(_ digest: Digest128, to channel: Int) { gain.add(digest, to: channel, of: core.channels) }
 
     private func collect() {
         items.reserveCapacity(blocks.reduce(0) { $0 + $1.body.count })

@@ -3,9 +3,6 @@ import KenhProtocol
 
 /// Takes blocks in: writes them down, and merges every group whose blocks and whose predecessors' blocks are here.
 final class Merger {
-    /// Changes that are sorted and merged together.
-    static let batchLimit = 1 << 16
-
     private let core: StoreCore
     private let now: Int64
     private(set) var report = DeliveryReport()
@@ -73,6 +70,9 @@ final class Merger {
         for block in retimed {
             guard try core.index.block(hash: block.hash)?.isApplied == true, let ready = try open(block) else { continue }
             opened.append(ready)
+            // A tick above what is tolerated is how one overwrites a capped claim, and no fault of this clock.
+            let claimed = HybridClock(milliseconds: block.header.lastClock.milliseconds)
+            guard claimed.effective(acceptedAtMilliseconds: ready.acceptedAt) != claimed else { continue }
             try core.notice(
                 "clock", at: now,
                 "this device's clock was ahead: the times of \(block.header.count) changes were corrected")
@@ -131,7 +131,7 @@ final class Merger {
             scheduledHashes.insert(opened.block.hash)
             scheduled.append(opened)
             scheduledCount += opened.body.count
-            if scheduledCount >= Self.batchLimit { try mergeScheduled() }
+            if scheduledCount >= core.limits.changesPerMerge { try mergeScheduled() }
         }
         return true
     }

@@ -122,6 +122,8 @@ package final class Statement {
         return UnsafeRawBufferPointer(start: start, count: Int(sqlite3_column_bytes(handle, index)))
     }
 
+    package var columnCount: Int { Int(sqlite3_column_count(handle)) }
+
     package func array(_ index: Int32) -> [UInt8] { Array(bytes(index)) }
 
     package func string(_ index: Int32) -> String { String(decoding: bytes(index), as: UTF8.self) }

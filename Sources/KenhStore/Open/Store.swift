@@ -24,16 +24,25 @@ public final class Store: Sendable {
     ///   - clock: the wall clock in milliseconds since 1970.
     ///   - mustExist: refuse to create a new file.
     /// - Throws: ``StoreError``: `notADatabase`, `notAStore`, `newerVersion`, `notDurable`, `busy`, `diskFull`, …
-    public init(
+    public convenience init(
         path: String, schema: Schema, mustExist: Bool = false,
         clock: @escaping @Sendable () -> Int64 = Store.wallClock,
         random: @escaping @Sendable () -> any RandomNumberGenerator = { SystemRandomNumberGenerator() }
+    ) throws(StoreError) {
+        try self.init(
+            path: path, schema: schema, mustExist: mustExist, limits: WorkLimits(), clock: clock, random: random)
+    }
+
+    package init(
+        path: String, schema: Schema, mustExist: Bool = false, limits: WorkLimits,
+        clock: @escaping @Sendable () -> Int64, random: @escaping @Sendable () -> any RandomNumberGenerator
     ) throws(StoreError) {
         self.schema = schema
         self.path = path
         self.clock = clock
         makeRandom = random
         (queue, core) = try Self.open(path, schema: schema, mustExist: mustExist)
+        core.limits = limits
     }
 
     deinit {
@@ -73,7 +82,7 @@ public final class Store: Sendable {
             try StoreFile.create(core.sql)
             if try SchemaInstaller(schema: schema, sql: core.sql, meta: core.meta).install() {
                 try core.refresh()
-                try Rebuilder(core: core).showWhatWasKept()
+                try withoutCapture(db) { try Rebuilder(core: core).showWhatWasKept() }
             }
             return .commit
         }
@@ -121,7 +130,7 @@ public final class Store: Sendable {
     }
 
     /// Runs `body` with triggers off, so that what Kenh itself writes is not captured.
-    func withoutCapture<T>(_ db: Database, _ body: () throws -> T) throws -> T {
+    static func withoutCapture<T>(_ db: Database, _ body: () throws -> T) throws -> T {
         guard let handle = db.sqliteConnection else { throw StoreError(.io, "the store has no connection") }
         kenh_enable_triggers(handle, 0)
         defer { kenh_enable_triggers(handle, 1) }
@@ -176,14 +185,14 @@ public final class Store: Sendable {
     /// Seals what is pending.
     public func seal(as identity: StoreIdentity) throws(StoreError) -> SealReport {
         try transaction { db, core in
-            try withoutCapture(db) { try sealer(core, identity).seal() }
+            try Self.withoutCapture(db) { try sealer(core, identity).seal() }
         }
     }
 
     /// Seals what is pending, then takes a delivery in, as one transaction.
     public func take(_ delivery: Delivery, as identity: StoreIdentity) throws(StoreError) -> DeliveryReport {
         try transaction { db, core in
-            try withoutCapture(db) {
+            try Self.withoutCapture(db) {
                 let sealed = try sealer(core, identity).seal()
                 try RegistryTable(sql: core.sql).record(delivery.registry)
                 let merger = Merger(core: core, now: now)

@@ -27,6 +27,7 @@ final class StoreCore {
     let rows: RowTable
     let meta: Meta
     let codec = BlockCodec()
+    var limits = WorkLimits()
     private var dataVersion: Int64 = -1
 
     init(database: OpaquePointer, schema: Schema) {

@@ -39,12 +39,12 @@ struct BlockVerifier {
                 firstCounter: UInt64(clamping: read.int(3)), count: Int(read.int(4)), isApplied: read.int(5) == 1,
                 isAccepted: read.int(6) == 1)
             report.blocks += 1
-            report.changes += place.count
             let name = "block \(place.hash.prefix(6).hex) in \(core.channels.name(place.channel))"
             do {
                 let block = try Block(
                     headerBytes: read.array(7), body: read.array(8), deviceSignature: read.array(9),
                     officerSignature: read.array(10), detached: read.array(11))
+                report.changes += Int(block.header.count)
                 for problem in try problems(block, place) { report.add("\(name) \(problem)") }
             } catch let error as ProtocolError {
                 areReadable = false

@@ -199,7 +199,7 @@ struct ConflictReader {
                 table: row.table.name, id: row.id, channel: core.channels.name(row.channel), loudness: .notify,
                 kind: .keptDespiteDelete(editors: Array(Set(editors)).sorted()))
         case .column(let column, let shown, let losers):
-            guard let declared = row.table.columns[column].declared,
+            guard row.table.columns.indices.contains(column), let declared = row.table.columns[column].declared,
                 let place = row.table.declaredNumbers.firstIndex(of: column), !pending.contains(column: place)
             else { return nil }
             let shownValue = line[place]

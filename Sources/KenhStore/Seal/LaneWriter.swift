@@ -25,6 +25,9 @@ final class LaneWriter {
         let firstCounter: UInt64
         var references: [Int: UInt32] = [:]
         var tables: [Int: Int] = [:]
+
+        /// By bytes: NFC and NFD of one name are two aliases to every other node.
+        func isBy(_ other: String) -> Bool { officer.utf8.elementsEqual(other.utf8) }
     }
 
     init(channel: Int, officer: String, core: StoreCore, identity: StoreIdentity) throws(StoreError) {
@@ -48,10 +51,10 @@ final class LaneWriter {
     /// Makes room for a change by this officer and gives the builder that takes it.
     func builder(officer: String) throws -> BodyBuilder {
         let isFull =
-            open.builder.count >= Limits.changesPerSealedBlock
-            || open.builder.approximateBytes >= Limits.plainBytesPerSealedBlock
-        if open.builder.count > 0, isFull || open.officer != officer { try turn(to: officer) }
-        if open.builder.count == 0, open.officer != officer {
+            open.builder.count >= core.limits.changesPerBlock
+            || open.builder.approximateBytes >= core.limits.plainBytesPerBlock
+        if open.builder.count > 0, isFull || !open.isBy(officer) { try turn(to: officer) }
+        if open.builder.count == 0, !open.isBy(officer) {
             open = OpenBlock(officer: officer, firstCounter: nextCounter)
         }
         return open.builder

@@ -12,8 +12,6 @@ public struct SealReport: Sendable, Equatable {
 /// It runs in one transaction with whatever follows, always before a merge, so that the states it reads are exactly
 /// what the writers could have seen.
 final class Sealer {
-    static let chunkLimit = 250_000
-
     private let core: StoreCore
     private let identity: StoreIdentity
     private let now: Int64
@@ -23,7 +21,9 @@ final class Sealer {
     private var report = SealReport()
     /// Stamps whose block had no hash yet when their row was written.
     private var unsummed: [Unsummed] = []
-    private var row = OpenRow()
+    private var gain = DigestGain()
+    /// Touched for every change from nowhere but here, so the checks of exclusive access are left out.
+    @exclusivity(unchecked) private var row = OpenRow()
     /// Rows with something left to do in their tables once all is sealed.
     private var shared: [RowRef] = []
     private var repaired: [(row: RowRef, column: Int)] = []
@@ -65,7 +65,7 @@ final class Sealer {
         var lastSeq: Int64 = 0
         while true {
             let chunk = try PendingChunk(
-                after: lastSeq, limit: Self.chunkLimit, sql: core.sql, catalogue: core.catalogue,
+                after: lastSeq, limit: core.limits.changesPerChunk, sql: core.sql, catalogue: core.catalogue,
                 channels: core.channels)
             guard chunk.lastSeq > lastSeq else { break }
             // At once, so that what is written from here on takes the pages that this frees.
@@ -291,7 +291,7 @@ final class Sealer {
         var places = [Int](repeating: -1, count: table.columns.count)
         for (declared, column) in table.declaredNumbers.enumerated() { places[column] = entry.valueStart + declared }
         row.state.place(tableColumns: [], order: core.index, incoming: { _, _ in .null }) { column in
-            places[column] < 0 ? .null : chunk.value(chunk.values[places[column]])
+            !places.indices.contains(column) || places[column] < 0 ? .null : chunk.value(chunk.values[places[column]])
         }
     }
 
@@ -312,11 +312,10 @@ final class Sealer {
 
     private func sumRow(isAdded: Bool) throws(StoreError) {
         guard let table = row.table else { return }
+        let lane = lanes[row.channel]
         for write in row.state.writes {
             let item = Unsummed(isAdded: isAdded, seed: row.seed, table: table, channel: row.channel, write: write)
-            if let lane = lanes[row.channel], write.dot.branch == UInt32(lane.branch),
-                write.dot.counter >= lane.firstUnsealed
-            {
+            if let lane, write.dot.branch == UInt32(lane.branch), write.dot.counter >= lane.firstUnsealed {
                 unsummed.append(item)
             } else {
                 try sum(item)
@@ -327,12 +326,13 @@ final class Sealer {
     private func sum() throws(StoreError) {
         for item in unsummed { try sum(item) }
         unsummed = []
+        gain.finish(in: core.channels)
     }
 
     private func sum(_ item: Unsummed) throws(StoreError) {
         let digest = item.write.digest(
             row: item.seed, columns: item.table.columnSeeds, place: try core.index.place(of: item.write.dot))
-        core.channels.add(item.isAdded ? digest : .zero - digest, to: item.channel)
+        gain.add(item.isAdded ? digest : .zero - digest, to: item.channel, of: core.channels)
     }
 }
 

@@ -14,6 +14,13 @@ import UnixSignals
 struct Central: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Make and run a centre, and enter cells and devices.",
+        discussion: """
+            EXAMPLES
+              kenh central init --home /srv/kenh --name "Công đoàn Trường"
+              kenh central cell add CB3 --name "Chi bộ 3" --home /srv/kenh
+              kenh central device add CB3 --home /srv/kenh
+              kenh central serve --home /srv/kenh
+            """,
         subcommands: [Init.self, Serve.self, Cell.self, Device.self])
 
     struct Init: AsyncParsableCommand {
@@ -33,7 +40,7 @@ struct Central: AsyncParsableCommand {
 
         func run() async throws {
             let home = try home.resolve()
-            guard !FileManager.default.fileExists(atPath: home.storePath) else {
+            guard try !home.hasRole() else {
                 throw Failure(.badData, "there is a store at \(home.path) already; choose another --home")
             }
             let organisation = try CentreSetup(home: home, name: name).make()
@@ -66,34 +73,39 @@ struct Central: AsyncParsableCommand {
         @Option(help: ArgumentHelp("Write the port into this file once it is open.", visibility: .hidden))
         var portFile: String?
 
+        func validate() throws {
+            guard port.map(Settings.ports.contains) ?? true else {
+                throw ValidationError("--port is a number from 0 to 65535")
+            }
+        }
+
         func run() async throws {
             let home = try home.resolve()
             var flags: [String: String] = [:]
             flags["kenh.listen.host"] = host
             flags["kenh.listen.port"] = port.map(String.init)
             let settings = try await Settings(home: home, flags: flags)
-            let (_, hub, view) = try home.openCentre()
             var options = CentreServer.Options()
-            options.host = settings.string("listen.host") ?? options.host
-            options.port = try settings.int("listen.port", default: options.port)
+            options.host = try settings.string("listen.host") ?? options.host
+            options.port = try settings.int("listen.port", in: Settings.ports, default: options.port)
+            let (_, hub, view) = try home.openCentre()
             let logger = Log.make("kenh.centre")
             let portFile = portFile
             let server = CentreServer(hub: hub, view: view, options: options, logger: logger) { port in
                 logger.info("serving", metadata: ["port": "\(port)"])
                 if let portFile { try? "\(port)\n".write(toFile: portFile, atomically: true, encoding: .utf8) }
             }
-            do {
-                try await ServiceGroup(
-                    services: [server], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger
-                ).run()
-            } catch where "\(error)".contains("bind") {
-                throw Failure(.unavailable, "port \(options.port) on \(options.host) is in use; choose another with --port")
-            }
+            try await ServiceGroup(
+                services: [server], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger
+            ).run()
         }
     }
 
     struct Cell: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Cells of the organisation.", subcommands: [Add.self])
+        static let configuration = CommandConfiguration(
+            abstract: "Cells of the organisation.",
+            discussion: "EXAMPLES\n  kenh central cell add CB3 --name \"Chi bộ 3\" --home /srv/kenh",
+            subcommands: [Add.self])
 
         struct Add: AsyncParsableCommand {
             static let configuration = CommandConfiguration(
@@ -117,7 +129,9 @@ struct Central: AsyncParsableCommand {
     }
 
     struct Device: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Devices of cells.", subcommands: [Add.self])
+        static let configuration = CommandConfiguration(
+            abstract: "Devices of cells.", discussion: "EXAMPLES\n  kenh central device add CB3 --home /srv/kenh",
+            subcommands: [Add.self])
 
         struct Add: AsyncParsableCommand {
             static let configuration = CommandConfiguration(
@@ -145,7 +159,8 @@ struct Central: AsyncParsableCommand {
     }
 }
 
-/// Makes a centre's folder: keys first, the store last, so that what was cut short is not taken for a centre.
+/// Makes a centre's folder: keys first, the store's role last, so that what was cut short is not taken for a centre, and
+/// can be done again.
 struct CentreSetup {
     let home: Home
     let name: String
@@ -154,12 +169,9 @@ struct CentreSetup {
         var random = SystemRandomNumberGenerator()
         try home.makeFolder()
         try home.makeFolder("keys")
-        let root = try SigningKey(using: &random)
-        let serving = try SigningKey(using: &random)
-        let device = try SigningKey(using: &random)
-        try SecretFile.write(root, to: home.rootKeyPath)
-        try SecretFile.write(serving, to: home.servingKeyPath)
-        try SecretFile.write(device, to: home.deviceKeyPath)
+        let root = try SecretFile.readOrMake(home.rootKeyPath, using: &random)
+        let serving = try SecretFile.readOrMake(home.servingKeyPath, using: &random)
+        _ = try SecretFile.readOrMake(home.deviceKeyPath, using: &random)
         let organisation = root.publicKey.organisationFingerprint
         let now = Store.wallClock()
         let certificate = try ServingCertificate(

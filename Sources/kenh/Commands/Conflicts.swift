@@ -16,7 +16,9 @@ struct Conflicts: AsyncParsableCommand {
         subcommands: [List.self, Resolve.self], defaultSubcommand: List.self)
 
     struct List: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "List the open conflicts.")
+        static let configuration = CommandConfiguration(
+            abstract: "List the open conflicts.",
+            discussion: "EXAMPLES\n  kenh conflicts list --home ~/kenh\n  kenh conflicts list --table work_item --home ~/kenh")
 
         @OptionGroup var home: HomeOptions
         @OptionGroup var output: OutputOptions
@@ -33,7 +35,13 @@ struct Conflicts: AsyncParsableCommand {
 
     struct Resolve: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Choose a value; every node then shows it and the conflict is gone.")
+            abstract: "Choose a value; every node then shows it and the conflict is gone.",
+            discussion: """
+                EXAMPLES
+                  kenh conflicts resolve work_item KH6/01 title --keep --home ~/kenh
+                  kenh conflicts resolve work_item KH6/01 title --take 1 --home ~/kenh
+                  kenh conflicts resolve work_item KH6/01 --home ~/kenh
+                """)
 
         @OptionGroup var home: HomeOptions
         @OptionGroup var output: OutputOptions
@@ -67,7 +75,7 @@ struct Conflicts: AsyncParsableCommand {
                 throw Failure(.noInput, "there is no synced table \(table); kenh status lists them")
             }
             guard declared.idType == .blob else { return .text(id) }
-            guard let bytes = [UInt8](hex: id) else { throw Failure(.badData, "the id of \(table) is hex") }
+            guard let bytes = [UInt8](hex: id) else { throw Failure(.badData, "the id “\(id)” is not hex, as those of \(table) are; kenh conflicts shows it") }
             return .blob(bytes)
         }
 
@@ -101,10 +109,10 @@ struct Conflicts: AsyncParsableCommand {
         private func typed(_ text: String, like type: ColumnType?) throws -> Value {
             switch type {
             case .integer:
-                guard let number = Int64(text) else { throw Failure(.badData, "“\(text)” is no whole number") }
+                guard let number = Int64(text) else { throw Failure(.badData, "“\(text)” is no whole number, which the column needs; give one with --value") }
                 return .integer(number)
             case .real:
-                guard let number = Double(text) else { throw Failure(.badData, "“\(text)” is no number") }
+                guard let number = Double(text) else { throw Failure(.badData, "“\(text)” is no number, which the column needs; give one with --value") }
                 return .real(number)
             default: return .text(text)
             }

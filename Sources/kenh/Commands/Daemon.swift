@@ -22,16 +22,23 @@ struct Daemon: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Seconds between syncs (900).", valueName: "seconds"))
     var interval: Int?
 
+    func validate() throws {
+        guard interval.map(Settings.intervalSeconds.contains) ?? true else {
+            throw ValidationError("--interval is a number of seconds from 1 to a year's")
+        }
+    }
+
     func run() async throws {
         let home = try home.resolve()
         var flags: [String: String] = [:]
         flags["kenh.sync.interval"] = interval.map(String.init)
         let settings = try await Settings(home: home, flags: flags)
         let cancellation = Cancellation()
+        let schedule = try settings.schedule()
         let cell = try CellHome(home, settings: settings, cancellation: cancellation)
         let logger = Log.make("kenh.cell")
         logger.info("syncing", metadata: ["cell": "\(cell.code)", "centre": "\(cell.url)"])
-        let daemon = CellDaemon(schedule: try settings.schedule(), cancellation: cancellation, logger: logger) {
+        let daemon = CellDaemon(schedule: schedule, cancellation: cancellation, logger: logger) {
             cell.sync()
         }
         try await ServiceGroup(
@@ -58,7 +65,7 @@ struct CellHome: Sendable {
         code = try store.fact("cell").string ?? "?"
         identity = try home.identity(store)
         centre = try home.servingKey(store)
-        let transport = try CurlTransport(settings.curl(baseURL: url), cancellation: cancellation)
+        let transport = try CurlTransport(try settings.curl(baseURL: url), cancellation: cancellation)
         let client = CentreClient(
             transport: transport, key: identity.key, organisation: identity.organisation, clock: Store.wallClock)
         link = CentreLink(client: client, centre: centre)

@@ -41,11 +41,11 @@ struct Join: AsyncParsableCommand {
     private func readCode() throws -> String {
         if let codeFile {
             guard let data = FileManager.default.contents(atPath: codeFile) else {
-                throw Failure(.noInput, "the code file \(codeFile) cannot be read")
+                throw Failure(.noInput, "the code file \(codeFile) cannot be read; check --code-file")
             }
             return String(decoding: data, as: UTF8.self)
         }
-        if isatty(STDIN_FILENO) == 1 { FileHandle.standardError.write(Data("Code: ".utf8)) }
+        if isatty(STDIN_FILENO) == 1 { StandardError.write("Code: ") }
         guard let line = readLine(), !line.isEmpty else {
             throw Failure(.usage, "no code was given; type it, pipe it in, or use --code-file")
         }
@@ -63,23 +63,18 @@ struct Joining {
     init(home: Home, url: String, settings: Settings) throws {
         self.home = home
         self.url = url
-        guard try !FileManager.default.fileExists(atPath: home.storePath) || Self.isUnjoined(home) else {
+        guard try !home.hasRole() else {
             throw Failure(.badData, "\(home.path) has joined already; choose another --home")
         }
-        transport = try CurlTransport(settings.curl(baseURL: url))
-    }
-
-    private static func isUnjoined(_ home: Home) throws -> Bool {
-        try home.openStore().fact("role").string == nil
+        do { transport = try CurlTransport(try settings.curl(baseURL: url)) } catch let error as TransportError
+        where error.code == .invalidURL { throw Failure(.usage, error.message) }
     }
 
     func join(code: EnrolmentCode, deviceName: String) throws -> (code: String, name: String) {
         let (key, replica) = try draft()
         let client = CentreClient(transport: transport, key: key, organisation: nil, clock: Store.wallClock)
-        let (centre, root, response) = try client.enroll(code: code, replica: replica, deviceName: deviceName)
-        try home.makeFolder()
-        if !FileManager.default.fileExists(atPath: home.deviceKeyPath) {
-            try SecretFile.write(key, to: home.deviceKeyPath)
+        let (centre, root, response) = try client.enroll(code: code, replica: replica, deviceName: deviceName) {
+            try keep(key, replica)
         }
         let store = try Store(path: home.storePath, schema: Programme.schema)
         try store.setFact("root_key", .blob(root.bytes))
@@ -93,25 +88,23 @@ struct Joining {
         return (response.cell, response.cellName)
     }
 
-    /// Key and replica of an earlier try, or new ones. Both are written down before the code is used, since the centre
-    /// gives the same answer only to the same key.
+    private var replicaPath: String { home.path + "/joining" }
+
+    /// Key and replica of an earlier try, or new ones.
     private func draft() throws -> (SigningKey, ReplicaID) {
         var random = SystemRandomNumberGenerator()
+        let isKept = FileManager.default.fileExists(atPath: home.deviceKeyPath)
+        let key = try isKept ? SecretFile.read(home.deviceKeyPath) : SigningKey(using: &random)
+        let text = try? String(contentsOfFile: replicaPath, encoding: .utf8)
+        let replica = text.flatMap { [UInt8](hex: $0.trimmingCharacters(in: .whitespacesAndNewlines)) }
+            .flatMap { ReplicaID(bytes: $0) }
+        return (key, replica ?? .random(using: &random))
+    }
+
+    /// Written down before the code is used, since the centre gives the same answer only to the same key.
+    private func keep(_ key: SigningKey, _ replica: ReplicaID) throws {
         try home.makeFolder()
-        let replicaPath = home.path + "/joining"
-        if FileManager.default.fileExists(atPath: home.deviceKeyPath),
-            let text = try? String(contentsOfFile: replicaPath, encoding: .utf8),
-            let bytes = [UInt8](hex: text.trimmingCharacters(in: .whitespacesAndNewlines)),
-            let replica = ReplicaID(bytes: bytes)
-        {
-            return (try SecretFile.read(home.deviceKeyPath), replica)
-        }
-        let key = try SigningKey(using: &random)
-        let replica = ReplicaID.random(using: &random)
-        if !FileManager.default.fileExists(atPath: home.deviceKeyPath) {
-            try SecretFile.write(key, to: home.deviceKeyPath)
-        }
-        try replica.bytes.hex.write(toFile: replicaPath, atomically: true, encoding: .utf8)
-        return (try SecretFile.read(home.deviceKeyPath), replica)
+        try (replica.bytes.hex + "\n").write(toFile: replicaPath, atomically: true, encoding: .utf8)
+        if !FileManager.default.fileExists(atPath: home.deviceKeyPath) { try SecretFile.keep(key, at: home.deviceKeyPath) }
     }
 }

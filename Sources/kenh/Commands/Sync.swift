@@ -33,14 +33,14 @@ struct Sync: AsyncParsableCommand {
         if try home.role(store) == .centre { return try catchUp(home) }
         let cell = try CellHome(home, settings: try await Settings(home: home))
         var sync = cell.sync()
-        if isatty(STDERR_FILENO) == 1, !output.json {
+        if StandardError.isTerminal, !output.json {
             sync.progress = { Progress.show("\($0.sentChanges) sent, \($0.mergedChanges) merged") }
         }
         let report = try sync.run()
         Progress.clear()
         try show(report)
         guard report.refusals.isEmpty else {
-            throw Failure(.refused, "the centre refused \(report.refusals.count) blocks: \(report.refusals[0])")
+            throw Failure(.refused, "the centre refused \(report.refusals.count) blocks: \(report.refusals[0]); run kenh verify here, then ask the centre")
         }
         guard report.unequalChannels.isEmpty else {
             throw Failure(
@@ -72,9 +72,9 @@ struct Sync: AsyncParsableCommand {
 
 /// A line on the terminal that says how far long work has come.
 enum Progress {
-    static func show(_ text: String) { FileHandle.standardError.write(Data("\r\u{1B}[K\(text) …".utf8)) }
+    static func show(_ text: String) { StandardError.write("\r\u{1B}[K\(text) …") }
 
     static func clear() {
-        if isatty(STDERR_FILENO) == 1 { FileHandle.standardError.write(Data("\r\u{1B}[K".utf8)) }
+        if StandardError.isTerminal { StandardError.write("\r\u{1B}[K") }
     }
 }

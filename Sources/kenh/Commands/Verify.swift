@@ -26,7 +26,7 @@ struct Verify: AsyncParsableCommand {
 
     func run() async throws {
         let store = try home.resolve().openStore()
-        let isTerminal = isatty(STDERR_FILENO) == 1 && !output.json
+        let isTerminal = StandardError.isTerminal && !output.json
         let report = try store.verify(deep: deep) { done, all in
             if isTerminal, done % 16 == 0 { Progress.show("\(done) of \(all) blocks") }
         }

@@ -1,11 +1,11 @@
-import ArgumentParser
 import Foundation
 import KenhCell
+import KenhHTTP
 import KenhHub
 import KenhProtocol
 import KenhStore
 
-/// Exit codes, after sysexits.h where it has one that fits. README.md documents them.
+/// Exit codes, after sysexits.h where it has one that fits. `kenh --help` and README.md document them.
 enum Exit: Int32 {
     case failure = 1
     /// Something was found that needs a person: conflicts, damage, unequal digests.
@@ -27,18 +27,22 @@ struct Failure: Error {
 
     init(_ exit: Exit, _ message: String) {
         self.exit = exit
-        self.message = message
+        self.message = Self.oneLine(message)
     }
 
     init(_ error: any Error) {
         switch error {
         case let error as Failure: self = error
-        case let error as StoreError: self.init(Self.exit(error.code), "\(error)")
+        case let error as StoreError: self.init(Self.exit(error.code), Self.text(error))
         case let error as CellError: self.init(Self.exit(error.code), error.message)
-        case let error as ProtocolError: self.init(.refused, error.message)
-        case let error as HubError: self.init(.badData, error.message)
-        case let error as TransportError: self.init(.unavailable, error.message)
-        default: self.init(.failure, Self.oneLine("\(error)"))
+        case let error as ProtocolError: self.init(error.code == .badCode ? .badData : .refused, error.message)
+        case let error as HubError: self.init(Self.exit(error.code), error.message)
+        // A call that failed is a CellError; what comes up before any call is an address that cannot be read.
+        case let error as TransportError: self.init(.configuration, error.message)
+        case let error as ServerError: self.init(.unavailable, error.message)
+        case let error as CocoaError:
+            self.init(.disk, "\(error.localizedDescription); check the folder's permissions and the disk's free space")
+        default: self.init(.failure, "\(error)")
         }
     }
 
@@ -54,6 +58,16 @@ struct Failure: Error {
         }
     }
 
+    private static func text(_ error: StoreError) -> String {
+        guard error.advice.isEmpty else { return "\(error)" }
+        switch error.code {
+        case .malformedBlock, .brokenChain, .badSignature, .corrupt:
+            return "\(error.message); the store may be damaged: run kenh verify, and restore a backup if it says so"
+        case .io, .readOnly: return "\(error.message); check the disk and the folder's permissions"
+        default: return error.message
+        }
+    }
+
     private static func exit(_ code: CellError.Code) -> Exit {
         switch code {
         case .unreachable: .unavailable
@@ -63,5 +77,18 @@ struct Failure: Error {
         }
     }
 
-    private static func oneLine(_ text: String) -> String { text.split(separator: "\n").joined(separator: " ") }
+    private static func exit(_ code: HubError.Code) -> Exit {
+        switch code {
+        case .cellUnknown: .noInput
+        case .cellExists, .badCellCode: .badData
+        case .logMismatch: .refused
+        case .notInitialised, .alreadyInitialised: .configuration
+        case .unavailable, .diskFull: .disk
+        }
+    }
+
+    static func oneLine(_ text: String) -> String {
+        text.split(whereSeparator: \.isNewline).map { $0.trimmingCharacters(in: .whitespaces) }
+            .filter { !$0.isEmpty }.joined(separator: " ")
+    }
 }

@@ -26,14 +26,21 @@ struct Home {
     var deviceKeyPath: String { path + "/device.key" }
     var rootKeyPath: String { path + "/keys/root.key" }
     var servingKeyPath: String { path + "/keys/serving.key" }
+    var settingsPath: String { path + "/kenh.yaml" }
 
     func makeFolder(_ name: String = "") throws {
         do {
             try FileManager.default.createDirectory(
                 atPath: path + "/" + name, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
         } catch {
-            throw Failure(.disk, "the folder \(path) cannot be made; check its path and permissions")
+            throw Failure(.disk, "the folder \(path) cannot be made; check its path, its permissions and the disk's free space")
         }
+    }
+
+    /// Whether there is a store that has been made for good.
+    func hasRole() throws -> Bool {
+        guard FileManager.default.fileExists(atPath: storePath) else { return false }
+        return try openStore().fact("role").string != nil
     }
 
     func openStore() throws -> Store {

@@ -4,14 +4,32 @@ import KenhProtocol
 
 /// Keys on disk: hex in files that only their owner may read.
 enum SecretFile {
-    static func write(_ key: SigningKey, to path: String) throws {
-        let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL, 0o600)
-        guard descriptor >= 0 else {
-            throw Failure(.disk, "the key file \(path) cannot be made: \(String(cString: strerror(errno)))")
+    /// Nothing stands at `path` before the whole key does, so that a full disk or a power cut leaves no damaged key.
+    static func keep(_ key: SigningKey, at path: String) throws {
+        guard !FileManager.default.fileExists(atPath: path) else {
+            throw Failure(.badData, "there is a key at \(path) already, which is never overwritten; choose another --home")
         }
-        let handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
-        try handle.write(contentsOf: Data((key.secretBytes.hex + "\n").utf8))
-        guard fsync(descriptor) == 0 else { throw Failure(.disk, "the key file \(path) cannot be written") }
+        let draft = path + ".new"
+        unlink(draft)
+        let descriptor = open(draft, O_WRONLY | O_CREAT | O_EXCL, 0o600)
+        guard descriptor >= 0 else { throw cannotWrite(path) }
+        defer { unlink(draft) }
+        let bytes = Array((key.secretBytes.hex + "\n").utf8)
+        let isWritten = write(descriptor, bytes, bytes.count) == bytes.count && fsync(descriptor) == 0
+        guard close(descriptor) == 0, isWritten, rename(draft, path) == 0 else { throw cannotWrite(path) }
+    }
+
+    private static func cannotWrite(_ path: String) -> Failure {
+        let reason = String(cString: strerror(errno))
+        return Failure(.disk, "the key file \(path) cannot be written (\(reason)); check the folder and the disk's free space")
+    }
+
+    /// The key at `path`; one is made where there is none, so that what was cut short can be done again.
+    static func readOrMake(_ path: String, using random: inout some RandomNumberGenerator) throws -> SigningKey {
+        if FileManager.default.fileExists(atPath: path) { return try read(path) }
+        let key = try SigningKey(using: &random)
+        try keep(key, at: path)
+        return key
     }
 
     static func read(_ path: String) throws -> SigningKey {

@@ -28,36 +28,55 @@ struct Settings {
                     })),
             EnvironmentVariablesProvider(),
         ]
-        if let home, FileManager.default.fileExists(atPath: home.path + "/kenh.yaml") {
+        if let home, try Self.hasSettings(home.settingsPath) {
             do {
-                providers.append(
-                    try await FileProvider<YAMLSnapshot>(filePath: FilePath(home.path + "/kenh.yaml")))
-            } catch {
-                throw Failure(.configuration, "\(home.path)/kenh.yaml is not readable as YAML; correct it")
-            }
+                providers.append(try await FileProvider<YAMLSnapshot>(filePath: FilePath(home.settingsPath)))
+            } catch { throw Self.unreadable(home.settingsPath) }
         }
         reader = ConfigReader(providers: providers).scoped(to: "kenh")
     }
 
-    func string(_ key: ConfigKey) -> String? { reader.string(forKey: key) }
-
-    func int(_ key: ConfigKey, default value: Int) throws -> Int {
-        guard let text = reader.string(forKey: key) else {
-            return reader.int(forKey: key) ?? value
+    /// A file of nothing but comments is one without settings.
+    private static func hasSettings(_ path: String) throws -> Bool {
+        guard FileManager.default.fileExists(atPath: path) else { return false }
+        guard let data = FileManager.default.contents(atPath: path) else { throw unreadable(path) }
+        return data.split(separator: UInt8(ascii: "\n")).contains { line in
+            let first = line.first { !" \t\r".utf8.contains($0) }
+            return first != nil && first != UInt8(ascii: "#")
         }
-        guard let number = Int(text) else {
-            throw Failure(.configuration, "the setting kenh.\(key) has to be a number, not “\(text)”")
+    }
+
+    private static func unreadable(_ path: String) -> Failure {
+        Failure(.configuration, "\(path) cannot be read as YAML settings; correct it, or its permissions")
+    }
+
+    func string(_ key: ConfigKey) throws -> String? {
+        guard reader.stringArray(forKey: key) == nil else {
+            throw Failure(.configuration, "the setting kenh.\(key) has to be one value, not a list; correct it")
+        }
+        return reader.string(forKey: key)
+    }
+
+    func int(_ key: ConfigKey, in range: ClosedRange<Int>, default value: Int) throws -> Int {
+        guard let text = try string(key) else { return value }
+        guard let number = Int(text), range.contains(number) else {
+            let limits = "a whole number from \(range.lowerBound) to \(range.upperBound)"
+            throw Failure(.configuration, "the setting kenh.\(key) has to be \(limits), not “\(text)”; correct it")
         }
         return number
     }
 
-    func curl(baseURL: String) -> CurlOptions {
+    func curl(baseURL: String) throws -> CurlOptions {
         CurlOptions(
-            baseURL: baseURL, proxy: string("http.proxy"), caBundlePath: string("http.ca"), userAgent: "kenh/\(Version.text)")
+            baseURL: baseURL, proxy: try string("http.proxy"), caBundlePath: try string("http.ca"),
+            userAgent: "kenh/\(Version.text)")
     }
 
+    static let intervalSeconds = 1...366 * 86_400
+    static let ports = 0...65_535
+
     func schedule() throws -> SyncSchedule.Options {
-        let interval = try int("sync.interval", default: 900)
+        let interval = try int("sync.interval", in: Self.intervalSeconds, default: 900)
         let cap = Int64(max(interval, 60)) * 1000
         return SyncSchedule.Options(
             intervalSeconds: interval, backoff: Backoff(baseMilliseconds: min(5000, Int64(interval) * 1000), capMilliseconds: cap))

@@ -1,0 +1,109 @@
+import Foundation
+import KenhCell
+import KenhHub
+import KenhMerge
+import KenhProtocol
+import KenhStore
+
+/// The centre of a simulated organisation: hub, log and merged view, in one folder, without a network.
+public final class SimulatedCentre {
+    public let node: SimulatedNode
+    private let identity: HubIdentity
+    private let epoch: [UInt8]
+    private var open: (hub: Hub, log: FaultyLog, view: CentreView)?
+
+    init(node: SimulatedNode, identity: HubIdentity, epoch: [UInt8]) {
+        self.node = node
+        self.identity = identity
+        self.epoch = epoch
+    }
+
+    var servingKey: PublicKey { identity.servingKey.publicKey }
+
+    private func parts() throws -> (hub: Hub, log: FaultyLog, view: CentreView) {
+        if let open { return open }
+        let log = FaultyLog(try SQLiteLog(path: node.folder.appending(path: "log.db").path, newEpoch: epoch))
+        let hub = Hub(
+            log: log, identity: identity, clock: { [clock = node.clock] in clock.milliseconds },
+            random: { [random = node.random] in random.make() })
+        let view = try CentreView(store: try node.store(), hub: hub, identity: node.identity)
+        open = (hub, log, view)
+        return (hub, log, view)
+    }
+
+    func hub() throws -> Hub { try parts().hub }
+
+    func log() throws -> FaultyLog { try parts().log }
+
+    func catchUp() throws { try parts().view.catchUp() }
+
+    func close() {
+        open = nil
+        node.close()
+    }
+
+    /// - Returns: whether it was dead.
+    @discardableResult
+    func rise() throws -> Bool {
+        if node.isDead { open = nil }
+        return try node.rise()
+    }
+
+    func putBack(_ copy: URL) throws {
+        open = nil
+        try node.putBack(copy)
+    }
+
+    // MARK: what it answers
+
+    /// `POST /v1/sync` by a device that was told apart by its signature.
+    func answer(_ parcel: Parcel, from key: PublicKey) throws -> Parcel {
+        let response = try inTheCellsWords {
+            let hub = try parts().hub
+            let request = try WireCoding.decode(WireSyncRequest.self, from: try parcel.opened())
+            guard let device = try hub.device(key.bytes) else {
+                throw ProtocolError(.unknownDevice, "the device is not registered")
+            }
+            return try hub.sync(request, from: device)
+        }
+        // Whatever the dead had in hand reaches nobody.
+        guard !node.isDead else { throw CellError(.unreachable, "the centre fell silent", recovery: .retry) }
+        return Parcel(try WireCoding.encode(response), nonce: parcel.nonce)
+    }
+
+    /// `POST /v1/enroll`, with a code as somebody typed it from paper.
+    func enroll(cell: String, _ identity: StoreIdentity) throws {
+        let hub = try hub()
+        try hub.addCell(code: cell, name: "Cell \(cell)")
+        let code = try EnrolmentCode(typed: try hub.issueCode(cell: cell).text)
+        var request = WireEnrollRequest()
+        request.protocol = Limits.protocolVersion
+        request.codeID = Data(code.codeID)
+        request.deviceKey = Data(identity.key.publicKey.bytes)
+        request.replica = Data(identity.replica.bytes)
+        request.deviceName = "laptop of \(cell)"
+        request.proof = Data(
+            code.proof(
+                organisation: identity.organisation, deviceKey: identity.key.publicKey, replica: identity.replica))
+        let claim = Enrolment.claim(
+            organisation: identity.organisation, key: identity.key.publicKey, replica: identity.replica)
+        request.countersignature = Data(try identity.key.sign(claim, domain: .enrolment))
+        let sent = try WireCoding.decode(WireEnrollRequest.self, from: try WireCoding.encode(request))
+        let response = try hub.enroll(sent)
+        guard response.cell == cell else { throw SimulationFailure("the centre entered \(cell) as \(response.cell)") }
+    }
+
+    /// Errors as the HTTP exchange brings them to a cell.
+    private func inTheCellsWords<T>(_ body: () throws -> T) throws -> T {
+        do { return try Hub.translatingErrors(body) } catch let error as ProtocolError {
+            throw Self.refusal(error.message, error.recovery)
+        } catch let error as HubError {
+            throw Self.refusal(error.message, error.recovery)
+        }
+    }
+
+    private static func refusal(_ message: String, _ recovery: ProtocolError.Recovery) -> CellError {
+        let recovery = CellError.Recovery(rawValue: recovery.rawValue) ?? .askAPerson
+        return CellError(recovery == .resync ? .diverged : .refused, message, recovery: recovery)
+    }
+}

@@ -1,0 +1,120 @@
+import KenhMerge
+import KenhStore
+
+extension Simulation {
+    /// Every store is whole, and all have the same digests.
+    func check(isDeep: Bool) throws {
+        let expected = try centre.node.store().settledDigests()
+        for node in nodes {
+            let store = try node.store()
+            let report = try store.verify(deep: isDeep)
+            guard report.isGood else { throw SimulationFailure("node \(node.number): \(report.problems)") }
+            let digests = try store.settledDigests()
+            guard digests != expected else { continue }
+            let channels = Set(digests.keys).union(expected.keys).filter { digests[$0] != expected[$0] }.sorted()
+            throw SimulationFailure("node \(node.number) and the centre have other digests of \(channels)")
+        }
+    }
+
+    /// All tables and lists of conflicts are the same, byte for byte.
+    func checkTables() throws {
+        for table in SimulatedSchema.second.tables {
+            let expected = try lines(table, centre.node)
+            for cell in cells {
+                let lines = try lines(table, cell)
+                guard lines != expected else { continue }
+                throw SimulationFailure(
+                    "\(table.name) of cell \(cell.number) differs: \(Self.difference(lines, expected))")
+            }
+        }
+        let expected = try conflicts(centre.node)
+        for cell in cells {
+            let conflicts = try conflicts(cell)
+            guard conflicts != expected else { continue }
+            throw SimulationFailure(
+                "conflicts of cell \(cell.number) differ: \(Self.difference(conflicts, expected))")
+        }
+    }
+
+    private func lines(_ table: Table, _ node: SimulatedNode) throws -> [[Value]] {
+        try node.store().rows("SELECT * FROM \"\(table.name)\" ORDER BY id").map { row in
+            // A column that came later stands last in one store and not in another.
+            row.columns.sorted().map { row[$0] }
+        }
+    }
+
+    private func conflicts(_ node: SimulatedNode) throws -> [String] {
+        try node.store().conflicts().map { "\($0)" }.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+    }
+
+    private static func difference<T: Hashable>(_ a: [T], _ b: [T]) -> String {
+        let (extra, missing) = (Set(a).subtracting(b), Set(b).subtracting(a))
+        return "it has \(extra.prefix(2)) and lacks \(missing.prefix(2))"
+    }
+
+    // MARK: the ledger
+
+    /// Nothing that was committed is lost, and nothing is there that was not committed.
+    func checkLedger() throws {
+        let store = try centre.node.store()
+        let shown = try shownValues(store)
+        let losers = Self.losers(try store.conflicts())
+        for entry in ledger.entries where entry.isCertain && entry.isUnique && !ledger.isMisplaced(entry.place) {
+            let isThere = shown[entry.place] == entry.value || losers[entry.place]?.contains(entry.value) == true
+            guard isThere || ledger.seen[entry.place]?.contains(entry.value) == true else {
+                throw SimulationFailure("\(entry.value) by node \(entry.node) in \(entry.place) is lost")
+            }
+        }
+        for (place, ghosts) in ledger.ghosts {
+            guard let ghost = ghosts.first(where: { shown[place] == $0 || losers[place]?.contains($0) == true }) else {
+                continue
+            }
+            throw SimulationFailure("\(ghost) in \(place) was taken back and is there")
+        }
+        for node in nodes { try checkHistory(node) }
+    }
+
+    private func shownValues(_ store: Store) throws -> [LedgerPlace: Value] {
+        var shown: [LedgerPlace: Value] = [:]
+        for table in SimulatedSchema.second.tables {
+            for row in try store.rows("SELECT * FROM \"\(table.name)\"") {
+                for column in table.columns {
+                    shown[LedgerPlace(table: table.name, id: row["id"], column: column.name)] = row[column.name]
+                }
+            }
+        }
+        return shown
+    }
+
+    /// The history of some rows, other ones on each node, has every value that was ever written there and no other.
+    private func checkHistory(_ node: SimulatedNode) throws {
+        var rows: [LedgerPlace: [Ledger.Entry]] = [:]
+        for entry in ledger.entries where entry.isCertain {
+            rows[Ledger.row(entry.place.table, entry.place.id), default: []].append(entry)
+        }
+        let names = rows.keys.sorted { "\($0)".utf8.lexicographicallyPrecedes("\($1)".utf8) }
+        for at in stride(from: node.number, to: names.count, by: max(names.count / 6, 1)) {
+            try checkHistory(names[at], rows[names[at]] ?? [], node)
+        }
+    }
+
+    private func checkHistory(_ row: LedgerPlace, _ entries: [Ledger.Entry], _ node: SimulatedNode) throws {
+        let id = if case .blob(let bytes) = row.id { bytes.hex } else { row.id.string ?? "" }
+        var written: Set<LedgerPlace> = []
+        var values: [LedgerPlace: Set<Value>] = [:]
+        for item in try node.store().history(table: row.table, id: id) {
+            for (column, value) in item.values {
+                let place = LedgerPlace(table: row.table, id: row.id, column: column)
+                written.insert(place)
+                values[place, default: []].insert(value)
+            }
+        }
+        for entry in entries where values[entry.place]?.contains(entry.value) != true {
+            throw SimulationFailure("the history on node \(node.number) lacks \(entry.value) in \(entry.place)")
+        }
+        for place in written {
+            guard let ghost = ledger.ghosts[place]?.intersection(values[place] ?? []).first else { continue }
+            throw SimulationFailure("\(ghost) in \(place) was taken back and is in the history on node \(node.number)")
+        }
+    }
+}

@@ -1,0 +1,58 @@
+import KenhCell
+import KenhMerge
+import KenhStore
+
+extension Simulation {
+    /// After so many rounds everybody must have everything.
+    static let roundLimit = 4
+
+    /// Mends all lines and clocks, lets everybody sync, and checks what must hold then; and once more after all have
+    /// the newest schema.
+    func heal() throws {
+        for (cell, link) in zip(cells, links) {
+            cell.clock.set(offset: 0)
+            link.percent = 0
+        }
+        try settle()
+        try check(isDeep: false)
+        for cell in cells where cell.schema.version < SimulatedSchema.second.version {
+            cell.upgrade(to: SimulatedSchema.second)
+        }
+        try settle()
+        try check(isDeep: true)
+        try checkTables()
+        try checkLedger()
+        for node in nodes { trace.add("\(node.number) \(try node.store().settledDigests().values.map(\.bytes.hex).sorted())") }
+    }
+
+    private func settle() throws {
+        var open: [String] = []
+        for _ in 0..<Self.roundLimit {
+            world.advance(milliseconds: 1_000)
+            try centre.catchUp()
+            open = []
+            for cell in cells { open += try settle(cell) }
+            try centre.catchUp()
+            for cell in cells { open += try unsettled(cell) }
+            if open.isEmpty { return }
+        }
+        throw SimulationFailure("not settled after \(Self.roundLimit) rounds: \(open)")
+    }
+
+    private func settle(_ cell: SimulatedNode) throws -> [String] {
+        let report = try run(cell, up: 4 << 20, down: 8 << 20)
+        guard report.unequalChannels.isEmpty else {
+            throw SimulationFailure("cell \(cell.number) differs from the centre in \(report.unequalChannels)")
+        }
+        return report.refusals
+    }
+
+    private func unsettled(_ cell: SimulatedNode) throws -> [String] {
+        let status = try cell.store().status()
+        let theirs = Dictionary(uniqueKeysWithValues: try centre.node.store().cursors().map { ($0.channel, $0) })
+        let behind = try cell.store().cursors().filter { $0 != theirs[$0.channel] }.map(\.channel)
+        let counts = [status.pendingChanges, status.unsentBlocks, status.heldBlocks]
+        guard counts.contains(where: { $0 > 0 }) || !behind.isEmpty else { return [] }
+        return ["cell \(cell.number): \(counts) pending, unsent, held, behind in \(behind)"]
+    }
+}

@@ -1,0 +1,139 @@
+import KenhMerge
+import KenhStore
+
+extension Simulation {
+    private struct ChangeOfMind: Error {}
+
+    /// Somebody's transaction.
+    func work(_ node: SimulatedNode, salt: UInt64) throws -> String {
+        var random = SeededGenerator(seed: salt)
+        let isPlain = random.chance(percent: 35)
+        let isTakenBack = random.chance(percent: 8)
+        let count = 1 + random.below(5)
+        return try transact(node, salt: salt, random: random, isPlain: isPlain) { user in
+            try user.perform(count)
+            if isTakenBack { throw ChangeOfMind() }
+        }
+    }
+
+    func importRows(_ rows: Int, _ node: SimulatedNode, salt: UInt64) throws -> String {
+        if rows > 200 { count(.manyBlocks) }
+        let random = SeededGenerator(seed: salt)
+        return try transact(node, salt: salt, random: random, isPlain: salt.isMultiple(of: 2)) { user in
+            try user.importRows(rows)
+        }
+    }
+
+    private func transact(
+        _ node: SimulatedNode, salt: UInt64, random: SeededGenerator, isPlain: Bool,
+        _ body: (inout UserTransaction) throws -> Void
+    ) throws -> String {
+        let store = try node.store()
+        let losers = Self.losers(try store.conflicts())
+        var draft = LedgerDraft()
+        func write(_ port: any SQLPort) throws {
+            var user = UserTransaction(
+                port: port, tables: node.schema.tables, losers: losers, random: random,
+                values: ValueSource(salt: salt))
+            defer { draft = user.draft }
+            try body(&user)
+        }
+        do {
+            if isPlain {
+                try PlainSQL.write(node.storePath, at: node.clock.milliseconds) { try write($0) }
+            } else {
+                try store.write(officer: Self.officer(salt)) { try write(OwnWrites(transaction: $0)) }
+            }
+        } catch is ChangeOfMind {
+            count(.rollback)
+            ledger.rollBack(draft)
+            return "taken back"
+        } catch {
+            ledger.rollBack(draft)
+            throw error
+        }
+        return enter(draft, node)
+    }
+
+    /// What was committed after the machine's death was never committed.
+    private func enter(_ draft: LedgerDraft, _ node: SimulatedNode) -> String {
+        guard !node.isDead else {
+            ledger.rollBack(draft)
+            return "dead"
+        }
+        ledger.commit(draft, by: node.number)
+        return "\(draft.writes.count) values, \(draft.deleted.count) deletes"
+    }
+
+    private static func officer(_ salt: UInt64) -> String? {
+        [nil, nil, "lan", "minh", "th\u{1EA3}o", "tha\u{309}o"][Int(salt % 6)]
+    }
+
+    static func losers(_ conflicts: [Conflict]) -> [LedgerPlace: Set<Value>] {
+        var result: [LedgerPlace: Set<Value>] = [:]
+        for conflict in conflicts {
+            guard case .values(let column, _, let losers) = conflict.kind else { continue }
+            let place = LedgerPlace(table: conflict.table, id: conflict.id, column: column)
+            result[place, default: []].formUnion(losers.map(\.value))
+        }
+        return result
+    }
+
+    // MARK: conflicts
+
+    /// Somebody settles up to three of the conflicts that they see.
+    func decide(_ node: SimulatedNode, salt: UInt64) throws -> String {
+        let store = try node.store()
+        var random = SeededGenerator(seed: salt)
+        var values = ValueSource(salt: salt)
+        var done: [String] = []
+        for _ in 0..<3 {
+            let conflicts = try store.conflicts()
+            guard let conflict = random.pick(conflicts) else { break }
+            let losers = Self.losers(conflicts)
+            switch conflict.kind {
+            case .values(let column, let shown, let others):
+                let place = LedgerPlace(table: conflict.table, id: conflict.id, column: column)
+                var choices = [shown.value] + others.map(\.value)
+                choices += [fresh(place, node, &values)].compactMap { $0 }
+                guard let value = random.pick(choices) else { continue }
+                try settle(place, shown.value, value, losers, store, node, salt: salt)
+            case .keptDespiteDelete: try keep(conflict, losers, store, node, salt: salt)
+            }
+            done.append("\(conflict.table) \(conflict.id)")
+            if node.isDead { break }
+        }
+        return done.joined(separator: ", ")
+    }
+
+    private func fresh(_ place: LedgerPlace, _ node: SimulatedNode, _ values: inout ValueSource) -> Value? {
+        let columns = node.schema.table(place.table)?.columns ?? []
+        return columns.first { $0.name == place.column }.map { values.unique($0.type) }
+    }
+
+    private func settle(
+        _ place: LedgerPlace, _ shown: Value, _ value: Value, _ losers: [LedgerPlace: Set<Value>], _ store: Store,
+        _ node: SimulatedNode, salt: UInt64
+    ) throws {
+        var draft = LedgerDraft()
+        draft.write(place, value, isUnique: false, seen: (losers[place] ?? []).union([shown]))
+        try store.resolve(
+            table: place.table, id: place.id, column: place.column, to: value, officer: Self.officer(salt))
+        _ = enter(draft, node)
+    }
+
+    private func keep(
+        _ conflict: Conflict, _ losers: [LedgerPlace: Set<Value>], _ store: Store, _ node: SimulatedNode, salt: UInt64
+    ) throws {
+        let columns = node.schema.table(conflict.table)?.columns ?? []
+        let line = try store.rows("SELECT * FROM \"\(conflict.table)\" WHERE id = ?", [conflict.id]).first
+        var draft = LedgerDraft()
+        for column in columns {
+            let place = LedgerPlace(table: conflict.table, id: conflict.id, column: column.name)
+            let shown = line?[column.name] ?? .null
+            draft.write(place, shown, isUnique: false, seen: (losers[place] ?? []).union([shown]))
+        }
+        try store.keep(table: conflict.table, id: conflict.id, officer: Self.officer(salt))
+        _ = enter(draft, node)
+    }
+}
