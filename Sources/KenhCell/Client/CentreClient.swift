@@ -67,7 +67,15 @@ public struct CentreClient: Sendable {
             try Self.certificate(in: body, code: code)?.certificate.servingKey
         }
         guard let found = try Self.certificate(in: reply, code: code) else { throw Self.notTheCentre }
-        return (found.certificate, found.root, try WireCoding.decode(WireEnrollResponse.self, from: reply))
+        let response = try WireCoding.decode(WireEnrollResponse.self, from: reply)
+        // By the centre's clock: this device's may be years off.
+        let (from, to) = (found.certificate.notBeforeMilliseconds, found.certificate.notAfterMilliseconds)
+        guard from <= to, (from...to).contains(response.timeMs) else {
+            throw CellError(
+                .notTheCentre, "the centre's certificate is not of this time; its operator has to renew it",
+                recovery: .askAPerson)
+        }
+        return (found.certificate, found.root, response)
     }
 
     /// The serving key that the answer itself certifies, if the code pins its root.
@@ -99,7 +107,10 @@ public struct CentreClient: Sendable {
         guard first.status != 200 else { return first.body }
         let problem = try first.problem()
         // A wrong clock is no reason to fail: the centre said in a signed answer what time it is.
-        guard problem.code == ProtocolError.Code.staleRequest.rawValue, first.isSigned else { throw first.error(problem) }
+        // Before enrolment nobody's signature is known; a time that is not true can only make the retry fail.
+        guard problem.code == ProtocolError.Code.staleRequest.rawValue, first.isSigned || organisation == nil else {
+            throw first.error(problem)
+        }
         let second = try exchange(path, body, limit, offset: problem.timeMs - clock(), key)
         guard second.status == 200 else { throw second.error(try second.problem()) }
         return second.body

@@ -34,9 +34,18 @@ public final class CentreView: Sendable {
         try running.withLock { _ in
             var changes = 0
             var more = true
+            var hasStartedOver = false
             while more {
                 let outbox = try store.outbox(as: identity, limitBytes: Self.batchBytes)
-                let response = try hub.sync(request(outbox), from: device)
+                let response: WireSyncResponse
+                do { response = try hub.sync(request(outbox), from: device) } catch let error as HubError
+                    where error.code == .logMismatch && !hasStartedOver
+                {
+                    // The log was restored from an older copy: it gets back what the tables were made of.
+                    hasStartedOver = true
+                    try store.forgetAcknowledgements()
+                    continue
+                }
                 try refuseSilence(response.receipts)
                 changes += try take(response)
                 more = response.more || outbox.hasMore

@@ -9,8 +9,9 @@ extension Hub {
 
     /// `POST /v1/sync`: takes the blocks in, and gives what the sender lacks.
     ///
-    /// - Throws: ``ProtocolError`` or ``HubError`` where the request as a whole cannot be served; then nothing of it
-    ///   was taken. What is wrong with a single block is said in its receipt.
+    /// - Throws: ``ProtocolError`` or ``HubError`` where the request as a whole cannot be served. Blocks may have been
+    ///   logged all the same (`logMismatch`): sending them again does no harm. What is wrong with a single block is
+    ///   said in its receipt.
     public func sync(_ request: WireSyncRequest, from device: RegisteredDevice) throws -> WireSyncResponse {
         try check(request)
         var response = WireSyncResponse()

@@ -4,12 +4,13 @@ import KenhMerge
 struct BodyDecoder {
     private var reader: ByteReader
     private let count: Int
+    private let firstCounter: UInt64
     private var body = BlockBody()
 
     static func decode(
         _ bytes: UnsafeRawBufferPointer, header: BlockHeader, detached: DetachedSection
     ) throws(MalformedBytes) -> BlockBody {
-        var decoder = BodyDecoder(bytes, count: Int(header.count))
+        var decoder = BodyDecoder(bytes, header: header)
         try decoder.tables()
         try decoder.pins()
         try decoder.changes(firstClock: header.firstClock, lastClock: header.lastClock)
@@ -19,9 +20,10 @@ struct BodyDecoder {
         return decoder.body
     }
 
-    private init(_ bytes: UnsafeRawBufferPointer, count: Int) {
+    private init(_ bytes: UnsafeRawBufferPointer, header: BlockHeader) {
         reader = ByteReader(bytes)
-        self.count = count
+        count = Int(header.count)
+        firstCounter = header.firstCounter
         body.arena = Array(bytes)
     }
 
@@ -154,6 +156,20 @@ struct BodyDecoder {
         for i in 0..<total {
             guard counters[i] > 0 else { throw malformed("counter 0") }
             body.predecessors.append(WireDot(reference: UInt32(references[i]), counter: counters[i]))
+        }
+        try checkSeen()
+    }
+
+    /// A change names only what its writer had seen: on its own line what came before it, elsewhere nothing above the
+    /// pin. A later dot would make the merged state depend on the order of arrival.
+    private func checkSeen() throws(MalformedBytes) {
+        for change in 0..<count {
+            for dot in body.predecessors(of: change) {
+                let seen =
+                    dot.reference == 0
+                    ? firstCounter + UInt64(change) - 1 : body.pins[Int(dot.reference) - 1].counter
+                guard dot.counter <= seen else { throw malformed("a predecessor that its writer cannot have seen") }
+            }
         }
     }
 

@@ -8,31 +8,48 @@ final class RowTable {
     private let insert: RowStatement
     private let update: RowStatement
     private var writer = ByteWriter()
+    private var gap = RowGap()
 
     init(_ sql: StatementCache) {
         self.sql = sql
-        read = RowStatement(sql, "SELECT ch, state FROM kenh_row WHERE tbl = ? AND id = ?")
+        read = RowStatement(sql, "SELECT ch, state, id FROM kenh_row WHERE tbl = ? AND id >= ? ORDER BY id, ch")
         insert = RowStatement(sql, "INSERT INTO kenh_row(tbl, id, ch, state) VALUES(?, ?, ?, ?)")
         update = RowStatement(sql, "UPDATE kenh_row SET state = ?4 WHERE tbl = ?1 AND id = ?2 AND ch = ?3")
     }
 
+    /// At the start of a transaction: others may have written.
+    func forget() { gap = RowGap() }
+
     /// The states of an id, by channel: almost always none or one.
-    @inline(__always)
     func load(
         table: LocalTable, id: UnsafeRawBufferPointer, into state: inout RowState
     ) throws(StoreError) -> (channel: Int, others: [(channel: Int, state: RowState)])? {
+        if gap.contains(id, of: table.number) { return nil }
         let read = try self.read()
         bind(read, table, id)
-        guard try read.step() else { return nil }
+        guard try isNext(id, of: table, read) else { return nil }
         let channel = Int(read.int(0))
         try Self.unpack(read.bytes(1), of: table, into: &state)
         var others: [(channel: Int, state: RowState)] = []
-        while try read.step() {
+        while try isNext(id, of: table, read) {
             var other = RowState()
             try Self.unpack(read.bytes(1), of: table, into: &other)
             others.append((Int(read.int(0)), other))
         }
         return (channel, others)
+    }
+
+    /// Steps to the next row; where it is another id's, or there is none, what lies between is known to be empty.
+    private func isNext(_ id: UnsafeRawBufferPointer, of table: LocalTable, _ read: Statement) throws(StoreError) -> Bool {
+        guard try read.step() else {
+            gap.open(table.number, after: id, before: nil)
+            return false
+        }
+        let next = read.bytes(2)
+        if IDOrder.compare(next, id) == 0 { return true }
+        gap.open(table.number, after: id, before: next)
+        read.reset()
+        return false
     }
 
     /// All states of an id, by channel.
@@ -86,6 +103,7 @@ final class RowTable {
     func save(
         _ state: RowState, table: LocalTable, id: UnsafeRawBufferPointer, channel: Int, isNew: Bool
     ) throws(StoreError) {
+        if isNew { gap.narrow(to: id, of: table.number) }
         let write = try isNew ? insert() : update()
         bind(write, table, id)
         write.bind(3, channel)

@@ -42,6 +42,7 @@ final class StoreCore {
 
     /// Reads what is kept in memory, where the file has changed under us or a transaction was rolled back.
     func refresh() throws(StoreError) {
+        rows.forget()
         let read = try sql("PRAGMA data_version")
         let version = try read.step() ? read.int(0) : 0
         read.reset()

@@ -50,10 +50,11 @@ final class LaneWriter {
 
     /// Makes room for a change by this officer and gives the builder that takes it.
     func builder(officer: String) throws -> BodyBuilder {
+        let count = open.builder.count
         let isFull =
-            open.builder.count >= core.limits.changesPerBlock
+            count >= core.limits.changesPerBlock
             || open.builder.approximateBytes >= core.limits.plainBytesPerBlock
-        if open.builder.count > 0, isFull || !open.isBy(officer) { try turn(to: officer) }
+        if count > 0, isFull || !open.isBy(officer) { try turn(to: officer) }
         if open.builder.count == 0, !open.isBy(officer) {
             open = OpenBlock(officer: officer, firstCounter: nextCounter)
         }

@@ -19,10 +19,11 @@ final class Sealer {
     private var random: any RandomNumberGenerator
     private var lanes: [Int: LaneWriter] = [:]
     private var report = SealReport()
+    // What follows is touched for every change and only from here: the checks of exclusive access are left out.
+
     /// Stamps whose block had no hash yet when their row was written.
-    private var unsummed: [Unsummed] = []
-    private var gain = DigestGain()
-    /// Touched for every change from nowhere but here, so the checks of exclusive access are left out.
+    @exclusivity(unchecked) private var unsummed: [Unsummed] = []
+    @exclusivity(unchecked) private var gain = DigestGain()
     @exclusivity(unchecked) private var row = OpenRow()
     /// Rows with something left to do in their tables once all is sealed.
     private var shared: [RowRef] = []

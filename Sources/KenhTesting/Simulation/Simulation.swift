@@ -21,7 +21,7 @@ public final class Simulation {
     var acknowledged: [Int: Int] = [:]
     /// How long the ledger was when a node's folder was copied.
     var backups: [Int: Int] = [:]
-    var trace = TraceHash()
+    public internal(set) var trace = TraceHash()
     private(set) var tally = FaultTally()
 
     /// - Parameter folder: an empty one for the files of all nodes; the caller removes it.

@@ -11,6 +11,14 @@ public final class SkewedClock: Sendable {
         var readsLeft: Int?
         var alarm: (@Sendable () -> Void)?
         var hasRung = false
+
+        mutating func countRead() -> (@Sendable () -> Void)? {
+            guard let left = readsLeft else { return nil }
+            readsLeft = left > 1 ? left - 1 : nil
+            guard left <= 1 else { return nil }
+            hasRung = true
+            return alarm
+        }
     }
 
     private let world: ManualClock
@@ -39,14 +47,4 @@ public final class SkewedClock: Sendable {
     var hasRung: Bool { state.withLock { $0.hasRung } }
 
     func disarm() { state.withLock { ($0.readsLeft, $0.alarm, $0.hasRung) = (nil, nil, false) } }
-}
-
-extension SkewedClock.State {
-    fileprivate mutating func countRead() -> (@Sendable () -> Void)? {
-        guard let left = readsLeft else { return nil }
-        readsLeft = left > 1 ? left - 1 : nil
-        guard left <= 1 else { return nil }
-        hasRung = true
-        return alarm
-    }
 }
