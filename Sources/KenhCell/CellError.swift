@@ -5,6 +5,8 @@ public struct CellError: Error, Sendable {
         case unreachable
         /// The centre answered, and said no.
         case refused
+        /// The centre answered that it cannot do it at the moment.
+        case centreFailed
         /// What answered is not this cell's centre, or was changed on the way.
         case notTheCentre
         /// The centre's log is not the one that was followed.

@@ -12,7 +12,7 @@ enum SimulationRun {
 
     static func outcome(of plan: SimulationPlan) -> Outcome {
         let folder = FileManager.default.temporaryDirectory.appending(path: "kenh-sim-\(UUID().uuidString)")
-        defer { try? FileManager.default.removeItem(at: folder) }
+        defer { if ProcessInfo.processInfo.environment["KEEP"] == nil { try? FileManager.default.removeItem(at: folder) } else { print(folder.path, plan.steps.count) } }
         do {
             let simulation = try Simulation(plan, folder: folder)
             var failure: String?

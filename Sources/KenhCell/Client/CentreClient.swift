@@ -46,7 +46,7 @@ public struct CentreClient: Sendable {
     ) throws -> (centre: ServingCertificate, root: PublicKey, response: WireEnrollResponse) {
         var request = WireEnrollRequest()
         request.protocol = Limits.protocolVersion
-        let hello = try enrollOnce(request, code: code)
+        let hello = try enrollOnce(request, code: code, known: nil)
         try onTrust()
         request.codeID = Data(code.codeID)
         request.deviceKey = Data(key.publicKey.bytes)
@@ -56,26 +56,20 @@ public struct CentreClient: Sendable {
         request.proof = Data(code.proof(organisation: organisation, deviceKey: key.publicKey, replica: replica))
         let claim = Enrolment.claim(organisation: organisation, key: key.publicKey, replica: replica)
         request.countersignature = Data(try key.sign(claim, domain: .enrolment))
-        return try enrollOnce(request, code: code)
+        return try enrollOnce(request, code: code, known: hello.centre.servingKey)
     }
 
+    /// - Parameter known: the centre's serving key; nil where its answer has to show it first.
     private func enrollOnce(
-        _ request: WireEnrollRequest, code: EnrolmentCode
+        _ request: WireEnrollRequest, code: EnrolmentCode, known: PublicKey?
     ) throws -> (centre: ServingCertificate, root: PublicKey, response: WireEnrollResponse) {
         let body = try WireCoding.encode(request)
-        let reply = try send(path: "/v1/enroll", body: body, limit: 1 << 20) { body in
-            try Self.certificate(in: body, code: code)?.certificate.servingKey
+        // Nothing is proved or given away by the first request, so the time for it may be anybody's word.
+        let reply = try send(path: "/v1/enroll", body: body, limit: 1 << 20, believesAnyTime: known == nil) { body in
+            try known ?? Self.certificate(in: body, code: code)?.certificate.servingKey
         }
         guard let found = try Self.certificate(in: reply, code: code) else { throw Self.notTheCentre }
-        let response = try WireCoding.decode(WireEnrollResponse.self, from: reply)
-        // By the centre's clock: this device's may be years off.
-        let (from, to) = (found.certificate.notBeforeMilliseconds, found.certificate.notAfterMilliseconds)
-        guard from <= to, (from...to).contains(response.timeMs) else {
-            throw CellError(
-                .notTheCentre, "the centre's certificate is not of this time; its operator has to renew it",
-                recovery: .askAPerson)
-        }
-        return (found.certificate, found.root, response)
+        return (found.certificate, found.root, try WireCoding.decode(WireEnrollResponse.self, from: reply))
     }
 
     /// The serving key that the answer itself certifies, if the code pins its root.
@@ -101,31 +95,31 @@ public struct CentreClient: Sendable {
     // MARK: one signed exchange
 
     private func send(
-        path: String, body: [UInt8], limit: Int, key: ([UInt8]) throws -> PublicKey?
+        path: String, body: [UInt8], limit: Int, believesAnyTime: Bool = false, key: ([UInt8]) throws -> PublicKey?
     ) throws -> [UInt8] {
         let first = try exchange(path, body, limit, offset: 0, key)
         guard first.status != 200 else { return first.body }
-        let problem = try first.problem()
         // A wrong clock is no reason to fail: the centre said in a signed answer what time it is.
-        // Before enrolment nobody's signature is known; a time that is not true can only make the retry fail.
-        guard problem.code == ProtocolError.Code.staleRequest.rawValue, first.isSigned || organisation == nil else {
-            throw first.error(problem)
-        }
-        let second = try exchange(path, body, limit, offset: problem.timeMs - clock(), key)
-        guard second.status == 200 else { throw second.error(try second.problem()) }
+        guard let problem = first.problem, problem.code == ProtocolError.Code.staleRequest.rawValue,
+            first.isSigned || believesAnyTime
+        else { throw first.failure }
+        let (offset, isAbsurd) = problem.timeMs.subtractingReportingOverflow(clock())
+        guard !isAbsurd else { throw first.failure }
+        let second = try exchange(path, body, limit, offset: offset, key)
+        guard second.status == 200 else { throw second.failure }
         return second.body
     }
 
     private func exchange(
         _ path: String, _ body: [UInt8], _ limit: Int, offset: Int64, _ serverKey: ([UInt8]) throws -> PublicKey?
-    ) throws -> Answer {
+    ) throws -> CentreAnswer {
         var random = SystemRandomNumberGenerator()
         let nonce = Nonce(using: &random)
         let digest = ContentDigest.header(for: body)
         let parts = RequestParts(
             method: "POST", path: path, query: "", contentType: Self.contentType, contentDigest: digest,
             organisation: organisation?.bytes.hex ?? "")
-        let signature = try RequestSignature.sign(parts, with: key, created: (clock() + offset) / 1000, nonce: nonce)
+        let signature = try RequestSignature.sign(parts, with: key, created: (clock() &+ offset) / 1000, nonce: nonce)
         let call = HTTPCall(
             method: "POST", path: path,
             headers: [
@@ -138,74 +132,6 @@ public struct CentreClient: Sendable {
             throw CellError(
                 .unreachable, error.message, recovery: error.recovery == .retry ? .retry : .askAPerson)
         }
-        return try Answer(reply, path: path, nonce: nonce, serverKey: serverKey)
-    }
-}
-
-/// A reply whose signature was looked at.
-private struct Answer {
-    let status: Int
-    let body: [UInt8]
-    let isSigned: Bool
-    let retryAfterSeconds: Int?
-
-    /// An answer of success has to be the centre's; one of failure may come from a proxy between, and is then believed
-    /// no further than that it failed.
-    init(_ reply: HTTPReply, path: String, nonce: Nonce, serverKey: ([UInt8]) throws -> PublicKey?) throws {
-        status = reply.status
-        body = reply.body
-        retryAfterSeconds = reply.retryAfterSeconds
-        guard let input = reply["signature-input"], let signature = reply["signature"],
-            let digest = reply["content-digest"]
-        else {
-            isSigned = false
-            guard status != 200 else { throw Self.unsigned }
-            return
-        }
-        guard let key = try serverKey(body) else {
-            isSigned = false
-            guard status != 200 else { throw Self.unsigned }
-            return
-        }
-        let parts = ResponseParts(
-            status: status, contentType: reply["content-type"] ?? "", contentDigest: digest, requestMethod: "POST",
-            requestPath: path)
-        do {
-            try ContentDigest.verify(digest, content: body)
-            try ResponseSignature.verify(
-                parts, SignatureHeaders(signatureInput: input, signature: signature), key: key, nonce: nonce)
-        } catch {
-            throw CellError(
-                .notTheCentre, "the answer was not signed by this cell's centre, or was changed on the way: \(error.message)",
-                recovery: .retry)
-        }
-        isSigned = true
-    }
-
-    private static let unsigned = CellError(
-        .notTheCentre, "what answers at this address is not this cell's centre; check the URL and any proxy between",
-        recovery: .askAPerson)
-
-    func problem() throws -> WireProblem {
-        guard let problem = try? WireCoding.decode(WireProblem.self, from: body), !problem.code.isEmpty else {
-            var problem = WireProblem()
-            problem.code = "http\(status)"
-            problem.message =
-                "what answered is no Kenh centre, or a proxy before it (status \(status)); check the URL and any proxy between"
-            problem.recovery = status >= 500 || status == 429 ? "retry" : "askAPerson"
-            return problem
-        }
-        return problem
-    }
-
-    func error(_ problem: WireProblem) -> CellError {
-        if status == 429 {
-            return CellError(
-                .rateLimited, "the centre is busy and asks to wait", recovery: .retry, retryAfterSeconds: retryAfterSeconds)
-        }
-        let recovery = CellError.Recovery(rawValue: problem.recovery) ?? .askAPerson
-        return CellError(
-            recovery == .resync ? .diverged : .refused, problem.message, recovery: recovery,
-            retryAfterSeconds: retryAfterSeconds)
+        return try CentreAnswer(reply, path: path, nonce: nonce, serverKey: serverKey)
     }
 }

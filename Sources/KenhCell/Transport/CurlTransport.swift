@@ -61,6 +61,10 @@ public final class CurlTransport: HTTPTransport {
             return easy.firstRefusal == CURLE_OK ? curl_easy_perform(easy.handle) : easy.firstRefusal
         }
         guard code == CURLE_OK else { throw failure(code, exchange, easy) }
+        // libcurl takes a connection that ends between two headers for the end of the reply.
+        guard exchange.head.isWhole else {
+            throw TransportError(.cutShort, sentence(.cutShort, "it ended within the reply's headers"))
+        }
         return HTTPReply(
             status: easy.info(CURLINFO_RESPONSE_CODE), headers: exchange.head.headers, body: exchange.body)
     }

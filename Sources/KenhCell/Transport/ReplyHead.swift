@@ -8,7 +8,8 @@ struct ReplyHead {
 
     private(set) var headers: [(name: String, value: String)] = []
     private(set) var totalBytes = 0
-    private var ended = false
+    /// Whether the empty line that ends the head has come.
+    private(set) var isWhole = false
 
     /// False once the lines are more than the limit.
     mutating func take(_ line: UnsafeRawBufferPointer) -> Bool {
@@ -16,10 +17,10 @@ struct ReplyHead {
         guard totalBytes <= Self.limitBytes else { return false }
         if line.starts(with: "HTTP/".utf8) {
             headers = []
-            ended = false
+            isWhole = false
         } else if line.allSatisfy({ $0 == 13 || $0 == 10 }) {
-            ended = true
-        } else if !ended, let header = Self.header(line) {
+            isWhole = true
+        } else if !isWhole, let header = Self.header(line) {
             headers.append(header)
         }
         return true

@@ -34,6 +34,7 @@ public struct SyncAPI: Sendable {
     }
 
     private func enroll(_ request: Request) async throws -> (SignedRequest, [UInt8]) {
+        try exchange.checkLength(of: request, limit: Self.enrollLimitBytes)
         // The device is not known yet: it signs with the key that it wants to be known by.
         let signed = try exchange.verify(request, allowsUnknownOrganisation: true) { try PublicKey(bytes: $0) }
         let body = try await exchange.body(of: request, signed: signed, limit: Self.enrollLimitBytes)
@@ -50,6 +51,7 @@ public struct SyncAPI: Sendable {
     }
 
     private func sync(_ request: Request) async throws -> (SignedRequest, [UInt8]) {
+        try exchange.checkLength(of: request, limit: Limits.requestBytes)
         var device: RegisteredDevice?
         let signed = try exchange.verify(request, allowsUnknownOrganisation: false) { keyID in
             device = try hub.device(keyID)

@@ -43,10 +43,14 @@ struct SignedExchange: Sendable {
         return SignedRequest(keyID: verified.keyID, nonce: verified.nonce, contentDigest: parts.contentDigest)
     }
 
+    /// Refuses what declares too much before anything else of it is looked at.
+    func checkLength(of request: Request, limit: Int) throws {
+        if let length = request.headers[.contentLength].flatMap(Int.init), length > limit { throw Self.tooLarge(limit) }
+    }
+
     /// The body, once it was found to be the one that was signed for.
     func body(of request: Request, signed: SignedRequest, limit: Int) async throws -> [UInt8] {
         var request = request
-        if let length = request.headers[.contentLength].flatMap(Int.init), length > limit { throw Self.tooLarge(limit) }
         let buffer: ByteBuffer
         do { buffer = try await request.collectBody(upTo: limit) } catch is NIOTooManyBytesError {
             throw Self.tooLarge(limit)

@@ -14,6 +14,21 @@ public struct StoredEntry: Sendable {
     public let sender: [UInt8]
     /// The object's bytes: a `Block` or a `SignedStatement`.
     public let payload: [UInt8]
+
+    public init(
+        kind: WireEntryKind, channel: String, sequence: UInt64, position: UInt64, objectHash: Hash256,
+        acceptedAtMilliseconds: Int64, entryHash: Hash256, sender: [UInt8], payload: [UInt8]
+    ) {
+        self.kind = kind
+        self.channel = channel
+        self.sequence = sequence
+        self.position = position
+        self.objectHash = objectHash
+        self.acceptedAtMilliseconds = acceptedAtMilliseconds
+        self.entryHash = entryHash
+        self.sender = sender
+        self.payload = payload
+    }
 }
 
 /// What the log remembers of a block, for the checks of those that build on it.
@@ -24,12 +39,30 @@ public struct LoggedBlock: Sendable, Equatable {
     public let lastCounter: UInt64
     public let sequence: UInt64
     public let acceptedAtMilliseconds: Int64
+
+    public init(
+        hash: Hash256, replica: ReplicaID, channel: String, lastCounter: UInt64, sequence: UInt64,
+        acceptedAtMilliseconds: Int64
+    ) {
+        self.hash = hash
+        self.replica = replica
+        self.channel = channel
+        self.lastCounter = lastCounter
+        self.sequence = sequence
+        self.acceptedAtMilliseconds = acceptedAtMilliseconds
+    }
 }
 
 public struct LogHead: Sendable, Equatable {
     public let channel: String
     public let sequence: UInt64
     public let entryHash: Hash256
+
+    public init(channel: String, sequence: UInt64, entryHash: Hash256) {
+        self.channel = channel
+        self.sequence = sequence
+        self.entryHash = entryHash
+    }
 }
 
 public struct RegisteredDevice: Sendable, Equatable {
@@ -37,6 +70,12 @@ public struct RegisteredDevice: Sendable, Equatable {
     /// Empty for the centre's own.
     public let cell: String
     public let name: String
+
+    public init(key: PublicKey, cell: String, name: String) {
+        self.key = key
+        self.cell = cell
+        self.name = name
+    }
 }
 
 /// A one-time code that was given out.
@@ -46,6 +85,13 @@ public struct IssuedCode: Sendable {
     public let expiresAtMilliseconds: Int64
     /// The device that used it; nil while nobody has.
     public let usedBy: [UInt8]?
+
+    public init(secret: [UInt8], cell: String, expiresAtMilliseconds: Int64, usedBy: [UInt8]?) {
+        self.secret = secret
+        self.cell = cell
+        self.expiresAtMilliseconds = expiresAtMilliseconds
+        self.usedBy = usedBy
+    }
 }
 
 /// The log and the registry in one place, because they have to move together. SQLite is one implementation.

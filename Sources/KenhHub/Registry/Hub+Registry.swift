@@ -99,6 +99,11 @@ extension Hub {
         guard key.verifies(request.countersignature, of: claim, domain: .enrolment) else {
             throw ProtocolError(.badSignature, "the device did not sign its enrolment")
         }
+        if let known = try transaction.device(key.bytes), known.cell != cell {
+            throw ProtocolError(
+                .forbidden, "this device belongs to the cell \(known.cell) already, the code is for \(cell)",
+                recovery: .askAPerson)
+        }
         let name = String(request.deviceName.prefix(100))
         try addDevice(
             RegisteredDevice(key: key, cell: cell, name: name), countersignature: Array(request.countersignature),

@@ -77,6 +77,7 @@ public final class CentreView: Sendable {
             servingKey: hub.identity.servingKey.publicKey, organisation: hub.identity.organisation,
             cursors: try store.cursors(), knownKey: { [store] in try store.deviceKey(of: $0) })
         let delivery = try follower.follow(response.entries, epoch: Array(response.epoch))
+        try follower.agree(with: response.heads)
         return try store.take(delivery, as: identity).changes
     }
 

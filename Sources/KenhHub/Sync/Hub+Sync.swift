@@ -86,6 +86,8 @@ extension Hub {
                     reached = entry.sequence
                 }
             }
+            // Without the whole registry the receiver could not tell whose the blocks are.
+            if head.channel == ChannelName.registry, reached < head.sequence { budget = 0 }
             response.more = response.more || reached < head.sequence
             response.heads.append(wire(head))
         }

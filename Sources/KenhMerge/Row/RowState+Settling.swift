@@ -7,11 +7,24 @@ public struct Settlement: Sendable, Equatable {
     public var fetch: ColumnSet
     /// Columns to be put into the table, and by index the write that has each value, in ascending column order.
     public var put: [Placement]
+
+    @inlinable
+    init(action: Action, fetch: ColumnSet, put: [Placement]) {
+        self.action = action
+        self.fetch = fetch
+        self.put = put
+    }
 }
 
 public struct Placement: Sendable, Equatable {
     public var column: UInt8
     public var write: Int32
+
+    @inlinable
+    init(column: UInt8, write: Int32) {
+        self.column = column
+        self.write = write
+    }
 }
 
 extension RowState {
@@ -20,6 +33,7 @@ extension RowState {
     /// - Parameters:
     ///   - wasShown: whether the table has the row now.
     ///   - tableColumns: the columns that the table has; values of others always stay in the state.
+    @inlinable
     public func settle(wasShown: Bool, tableColumns: ColumnSet, order: some DotOrder) -> Settlement {
         let shown = isShown
         var result = Settlement(action: .none, fetch: [], put: [])
@@ -49,16 +63,15 @@ extension RowState {
     /// - Parameters:
     ///   - incoming: the value of a change of this batch, by ``Change/source`` and column.
     ///   - fetched: the value that the table showed before it was changed.
+    @inlinable
     public mutating func place(
         tableColumns: ColumnSet, order: some DotOrder, incoming: (Int32, Int) -> Value, fetched: (Int) -> Value
     ) {
         let shown = isShown
-        var winners: [Int: Int] = [:]
-        if shown { tableColumns.forEach { winners[$0] = winner($0, in: order) } }
         for i in writes.indices {
             var held: [HeldValue] = []
             writes[i].columns.subtracting(.existence).forEach { column in
-                if shown, winners[column] == i { return }
+                if shown, tableColumns.contains(column: column), winner(column, in: order) == i { return }
                 let write = writes[i]
                 let value =
                     write.heldValue(column)

@@ -39,6 +39,7 @@ public struct RowState: Sendable, Equatable {
     }
 
     /// Alive while any write is unremoved; shown only when an insert is known, too.
+    @inlinable
     public var isShown: Bool {
         var alive = false
         var exists = false
@@ -57,6 +58,7 @@ public struct RowState: Sendable, Equatable {
     }
 
     /// The index of the write shown in a column: the highest unremoved, or where there is none the highest removed.
+    @inlinable
     public func winner(_ column: Int, in order: some DotOrder) -> Int? {
         var best: Int?
         for i in writes.indices where writes[i].columns.contains(column: column) {

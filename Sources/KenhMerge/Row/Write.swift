@@ -37,16 +37,19 @@ public struct Write: Sendable, Equatable {
     }
 
     /// The value kept here for a column; nil when the table or the incoming change has it.
+    @inlinable
     public func heldValue(_ column: Int) -> Value? {
         held.first { Int($0.column) == column }?.value
     }
 
     /// Whether the table is the only place that has this write's value for the column.
-    func isInTable(_ column: Int) -> Bool {
+    @inlinable
+    package func isInTable(_ column: Int) -> Bool {
         source == Self.inTable && (held.isEmpty || heldValue(column) == nil)
     }
 
     /// Order shown to people, the same on every node: effective clock, replica, counter, block hash.
+    @inlinable
     public func isBelow(_ other: Write, in order: some DotOrder) -> Bool {
         if clock != other.clock { return clock < other.clock }
         if dot.branch == other.dot.branch { return dot.counter < other.dot.counter }

@@ -46,7 +46,7 @@ public struct BlockHeader: Sendable, Equatable {
     public var lastCounter: UInt64 { firstCounter + UInt64(count) - 1 }
 
     /// Serialises the header; only its writer does this, once.
-    func encoded() throws(ProtocolError) -> [UInt8] {
+    package func encoded() throws(ProtocolError) -> [UInt8] {
         var wire = WireBlockHeader()
         wire.format = Limits.blockFormat
         wire.organisation = Data(organisation.bytes)

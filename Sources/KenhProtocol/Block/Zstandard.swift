@@ -1,20 +1,20 @@
 import CZstd
 
 /// One zstd frame in, one out, with bounds kept on both sides. Not safe for two threads at once.
-final class Zstandard {
+package final class Zstandard {
     static let level: Int32 = 3
 
     private let compressor = ZSTD_createCCtx()
     private let decompressor = ZSTD_createDCtx()
 
-    init() { ZSTD_DCtx_setParameter(decompressor, ZSTD_d_windowLogMax, Int32(Limits.windowLog)) }
+    package init() { ZSTD_DCtx_setParameter(decompressor, ZSTD_d_windowLogMax, Int32(Limits.windowLog)) }
 
     deinit {
         ZSTD_freeCCtx(compressor)
         ZSTD_freeDCtx(decompressor)
     }
 
-    func compress(_ plain: [UInt8]) throws(ProtocolError) -> [UInt8] {
+    package func compress(_ plain: [UInt8]) throws(ProtocolError) -> [UInt8] {
         let bound = ZSTD_compressBound(plain.count)
         var written = 0
         let out = [UInt8](unsafeUninitializedCapacity: bound) { buffer, count in
@@ -29,7 +29,7 @@ final class Zstandard {
     }
 
     /// - Parameter plainSize: what the header declares; any other size is refused.
-    func decompress(_ packed: [UInt8], plainSize: Int) throws(ProtocolError) -> [UInt8] {
+    package func decompress(_ packed: [UInt8], plainSize: Int) throws(ProtocolError) -> [UInt8] {
         let frame = packed.withUnsafeBytes { ZSTD_findFrameCompressedSize($0.baseAddress, $0.count) }
         guard ZSTD_isError(frame) == 0, frame == packed.count else {
             throw ProtocolError(.compression, "the body is not one zstd frame")

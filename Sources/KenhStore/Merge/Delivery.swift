@@ -57,4 +57,6 @@ public struct DeliveryReport: Sendable, Equatable {
     /// Blocks that wait for others, or that this version cannot read.
     public var heldBlocks = 0
     public var sealed = SealReport()
+
+    public init() {}
 }

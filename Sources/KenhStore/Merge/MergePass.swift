@@ -17,8 +17,9 @@ final class MergePass {
     /// The blocks' effective clocks changed; nothing else is to be merged.
     private let isRetiming: Bool
     private var items: [Item] = []
-    private var predecessors: [Dot] = []
-    private var state = RowState()
+    // Touched for every row and only from here: the checks of exclusive access are left out.
+    @exclusivity(unchecked) private var predecessors: [Dot] = []
+    @exclusivity(unchecked) private var state = RowState()
     private(set) var touchedTables: Set<Int> = []
     private var lastTouched = 0
     private var gain = DigestGain()

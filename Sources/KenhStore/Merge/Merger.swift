@@ -90,32 +90,55 @@ final class Merger {
         var progressed = true
         while progressed, !waiting.isEmpty {
             progressed = false
-            let (groups, rest) = Self.groups(waiting)
+            let (groups, rest) = try groups(waiting)
             waiting = rest
             for group in groups {
-                if try schedule(group) { progressed = true } else { waiting += group }
+                let left = group.filter { !scheduledHashes.contains($0.hash) }
+                if try schedule(left) { progressed = true } else { waiting += left }
             }
+            var seen = scheduledHashes
+            waiting = waiting.filter { seen.insert($0.hash).inserted }
         }
         try mergeScheduled()
         report.heldBlocks = waiting.count
     }
 
-    /// Whole groups in order of their first block, and the blocks of incomplete ones.
-    private static func groups(_ blocks: [Block]) -> (whole: [[Block]], rest: [Block]) {
-        var followers: [Hash256: Block] = [:]
-        for block in blocks where !block.header.isGroupStart { followers[block.header.previous] = block }
+    /// Whole groups in order of their last block, and the blocks of incomplete ones.
+    ///
+    /// Two groups may begin with the same blocks: a restored writer seals what waited in its backup just as it had
+    /// done before, and goes on differently.
+    private func groups(_ blocks: [Block]) throws(StoreError) -> (whole: [[Block]], rest: [Block]) {
+        let waiting = Dictionary(blocks.map { ($0.hash, $0) }) { first, _ in first }
         var whole: [[Block]] = []
         var used: Set<Hash256> = []
-        for block in blocks where block.header.isGroupStart {
-            var group = [block]
-            while !group[group.count - 1].header.isGroupEnd, let next = followers[group[group.count - 1].hash] {
-                group.append(next)
-            }
-            guard group[group.count - 1].header.isGroupEnd else { continue }
+        for block in blocks where block.header.isGroupEnd {
+            guard let group = try group(endingWith: block, waiting) else { continue }
             whole.append(group)
             used.formUnion(group.map(\.hash))
         }
         return (whole, blocks.filter { !used.contains($0.hash) })
+    }
+
+    /// What is not merged of the group; nil while a part is missing.
+    private func group(endingWith last: Block, _ waiting: [Hash256: Block]) throws(StoreError) -> [Block]? {
+        var group = [last]
+        var first = last
+        while !first.header.isGroupStart {
+            if let previous = waiting[first.header.previous] {
+                group.append(previous)
+                first = previous
+            } else if try isMerged(first.header.previous) {
+                break
+            } else {
+                return nil
+            }
+        }
+        return group.reversed()
+    }
+
+    private func isMerged(_ hash: Hash256) throws(StoreError) -> Bool {
+        if scheduledHashes.contains(hash) { return true }
+        return try core.index.block(hash: hash)?.isApplied == true
     }
 
     private func schedule(_ group: [Block]) throws -> Bool {
@@ -168,9 +191,7 @@ final class Merger {
 
     private func branch(of block: Block, channel: Int, besides group: Set<Hash256>) throws(StoreError) -> Int? {
         let previous = block.header.previous
-        if previous != .zero, !group.contains(previous), !scheduledHashes.contains(previous) {
-            guard try core.index.block(hash: previous)?.isApplied == true else { return nil }
-        }
+        guard try previous == .zero || group.contains(previous) || isMerged(previous) else { return nil }
         if let known = try core.index.block(hash: block.hash)?.branch { return known }
         guard let branch = try core.index.branch(for: block.header, channel: channel) else { return nil }
         try core.blocks.setBranch(branch, of: block.hash)

@@ -29,11 +29,11 @@ final class RowTable {
         bind(read, table, id)
         guard try isNext(id, of: table, read) else { return nil }
         let channel = Int(read.int(0))
-        try Self.unpack(read.bytes(1), of: table, into: &state)
+        try Self.unpack(read, of: table, into: &state)
         var others: [(channel: Int, state: RowState)] = []
         while try isNext(id, of: table, read) {
             var other = RowState()
-            try Self.unpack(read.bytes(1), of: table, into: &other)
+            try Self.unpack(read, of: table, into: &other)
             others.append((Int(read.int(0)), other))
         }
         return (channel, others)
@@ -77,6 +77,16 @@ final class RowTable {
         let read = try sql("SELECT DISTINCT tbl, id FROM kenh_row ORDER BY tbl, id")
         defer { read.reset() }
         while try read.step() { try body(Int(read.int(0)), read.value(1)) }
+    }
+
+    /// A statement that is left half-run would keep its parameters.
+    private static func unpack(
+        _ read: Statement, of table: LocalTable, into state: inout RowState
+    ) throws(StoreError) {
+        do throws(StoreError) { try unpack(read.bytes(1), of: table, into: &state) } catch {
+            read.reset()
+            throw error
+        }
     }
 
     /// Bytes from disk: whatever they are, the state refers to nothing that the table does not have.

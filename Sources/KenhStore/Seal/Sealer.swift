@@ -90,6 +90,7 @@ final class Sealer {
         for (row, column) in repaired { try TableLine(core: core, table: row.table).repair(id: row.id, column: column) }
         let pass = MergePass([], core: core)
         for row in shared { try pass.showAmongOthers(table: row.table, id: row.id) }
+        try Rebuilder(core: core).finish()
     }
 
     private func seal(_ chunk: PendingChunk) throws {

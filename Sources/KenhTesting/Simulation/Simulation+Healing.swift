@@ -49,10 +49,12 @@ extension Simulation {
 
     private func unsettled(_ cell: SimulatedNode) throws -> [String] {
         let status = try cell.store().status()
-        let theirs = Dictionary(uniqueKeysWithValues: try centre.node.store().cursors().map { ($0.channel, $0) })
-        let behind = try cell.store().cursors().filter { $0 != theirs[$0.channel] }.map(\.channel)
+        let mine = try cell.store().cursors().filter { $0.sequence > 0 }
+        let theirs = try centre.node.store().cursors().filter { $0.sequence > 0 }
+        let behind = (mine.filter { !theirs.contains($0) } + theirs.filter { !mine.contains($0) }).map(\.channel)
         let counts = [status.pendingChanges, status.unsentBlocks, status.heldBlocks]
         guard counts.contains(where: { $0 > 0 }) || !behind.isEmpty else { return [] }
-        return ["cell \(cell.number): \(counts) pending, unsent, held, behind in \(behind)"]
+        let why = try cell.store().notices().filter { $0.code == "unreadable" }.map(\.message)
+        return ["cell \(cell.number): \(counts) pending, unsent, held, behind in \(behind) \(why)"]
     }
 }

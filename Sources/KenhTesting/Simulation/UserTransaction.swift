@@ -101,12 +101,12 @@ struct UserTransaction {
     private func line(of table: Table, _ id: Value) throws -> Line? {
         let names = Self.channelColumn(table) + table.columns.map(\.name)
         let list = names.map { "\"\($0)\"" }.joined(separator: ", ")
-        guard let row = try port.rows("SELECT \(list) FROM \"\(table.name)\" WHERE id = ?1", [id]).first else {
+        guard let row = try port.rows("SELECT \(list) FROM \"\(table.name)\" WHERE id = ?", [id]).first else {
             return nil
         }
         let values = row.suffix(table.columns.count)
         return Line(
-            table: table, id: id, channel: row.count > values.count ? row[0] : nil,
+            table: table, id: id, channel: row.dropLast(values.count).first,
             values: Dictionary(uniqueKeysWithValues: zip(table.columns.map(\.name), values)))
     }
 
@@ -139,9 +139,9 @@ struct UserTransaction {
     }
 
     private mutating func update(_ line: Line, _ assignments: [Assignment]) throws {
-        let sets = assignments.enumerated().map { "\"\($1.column.name)\" = ?\($0 + 2)" }.joined(separator: ", ")
         try port.run(
-            "UPDATE \"\(line.table.name)\" SET \(sets) WHERE id = ?1", [line.id] + assignments.map(\.value))
+            "UPDATE \"\(line.table.name)\" SET \(Self.sets(assignments)) WHERE id = ?",
+            assignments.map(\.value) + [line.id])
         noteChanged(line, assignments)
     }
 
@@ -151,15 +151,15 @@ struct UserTransaction {
         let first = random.below(SimulatedSchema.idCount)
         let ids = (first..<first + 5).map { SimulatedSchema.id($0 % SimulatedSchema.idCount, of: table) }
         let lines = try ids.compactMap { try line(of: table, $0) }
-        let sets = assignments.enumerated().map { "\"\($1.column.name)\" = ?\($0 + 1)" }.joined(separator: ", ")
-        let marks = ids.indices.map { "?\($0 + assignments.count + 1)" }.joined(separator: ", ")
+        let marks = ids.map { _ in "?" }.joined(separator: ", ")
         try port.run(
-            "UPDATE \"\(table.name)\" SET \(sets) WHERE id IN (\(marks))", assignments.map(\.value) + ids)
+            "UPDATE \"\(table.name)\" SET \(Self.sets(assignments)) WHERE id IN (\(marks))",
+            assignments.map(\.value) + ids)
         for line in lines { noteChanged(line, assignments) }
     }
 
     private mutating func delete(_ line: Line) throws {
-        try port.run("DELETE FROM \"\(line.table.name)\" WHERE id = ?1", [line.id])
+        try port.run("DELETE FROM \"\(line.table.name)\" WHERE id = ?", [line.id])
         for (column, value) in line.values {
             let place = LedgerPlace(table: line.table.name, id: line.id, column: column)
             draft.seen[place, default: []].formUnion(seen(place, value))
@@ -168,10 +168,14 @@ struct UserTransaction {
             .init(table: line.table.name, id: line.id, knownColumns: Set(line.table.columns.map(\.name))))
     }
 
+    private static func sets(_ assignments: [Assignment]) -> String {
+        assignments.map { "\"\($0.column.name)\" = ?" }.joined(separator: ", ")
+    }
+
     private static func insertion(_ verb: String, _ table: Table, _ assignments: [Assignment]) -> String {
         let names = ["id"] + channelColumn(table) + assignments.map(\.column.name)
         let list = names.map { "\"\($0)\"" }.joined(separator: ", ")
-        let marks = names.indices.map { "?\($0 + 1)" }.joined(separator: ", ")
+        let marks = names.map { _ in "?" }.joined(separator: ", ")
         return "\(verb) INTO \"\(table.name)\"(\(list)) VALUES(\(marks))"
     }
 

@@ -15,6 +15,10 @@ struct Conflicts: AsyncParsableCommand {
             """,
         subcommands: [List.self, Resolve.self], defaultSubcommand: List.self)
 
+    fileprivate static func unknown(_ table: String) -> Failure {
+        Failure(.noInput, "there is no synced table \(table); kenh status lists them")
+    }
+
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "List the open conflicts.",
@@ -26,7 +30,9 @@ struct Conflicts: AsyncParsableCommand {
         var table: String?
 
         func run() async throws {
-            let conflicts = try home.resolve().openStore().conflicts(table: table)
+            let store = try home.resolve().openStore()
+            if let table, store.schema.table(table) == nil { throw Conflicts.unknown(table) }
+            let conflicts = try store.conflicts(table: table)
             try output.print(conflicts.map(ConflictOutput.init)) {
                 conflicts.isEmpty ? "No conflicts." : conflicts.map(ConflictOutput.text).joined(separator: "\n")
             }
@@ -72,7 +78,7 @@ struct Conflicts: AsyncParsableCommand {
 
         private func rowID(_ store: Store) throws -> Value {
             guard let declared = store.schema.table(table) else {
-                throw Failure(.noInput, "there is no synced table \(table); kenh status lists them")
+                throw Conflicts.unknown(table)
             }
             guard declared.idType == .blob else { return .text(id) }
             guard let bytes = [UInt8](hex: id) else { throw Failure(.badData, "the id “\(id)” is not hex, as those of \(table) are; kenh conflicts shows it") }

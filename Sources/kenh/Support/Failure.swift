@@ -71,7 +71,7 @@ struct Failure: Error {
     private static func exit(_ code: CellError.Code) -> Exit {
         switch code {
         case .unreachable: .unavailable
-        case .rateLimited: .tryAgain
+        case .rateLimited, .centreFailed: .tryAgain
         case .refused, .notTheCentre, .diverged: .refused
         case .notJoined: .configuration
         }

@@ -51,10 +51,11 @@ struct Settings {
     }
 
     func string(_ key: ConfigKey) throws -> String? {
+        if let text = reader.string(forKey: key) { return text }
         guard reader.stringArray(forKey: key) == nil else {
             throw Failure(.configuration, "the setting kenh.\(key) has to be one value, not a list; correct it")
         }
-        return reader.string(forKey: key)
+        return nil
     }
 
     func int(_ key: ConfigKey, in range: ClosedRange<Int>, default value: Int) throws -> Int {

@@ -1,0 +1,85 @@
+import Foundation
+import KenhHub
+import KenhMerge
+import KenhProtocol
+import KenhStore
+
+/// One device with its store, talking to the hub by messages alone.
+final class DeviceFixture {
+    let name: String
+    let store: Store
+    let identity: StoreIdentity
+    private unowned let fixture: HubFixture
+
+    init(name: String, store: Store, identity: StoreIdentity, fixture: HubFixture) {
+        self.name = name
+        self.store = store
+        self.identity = identity
+        self.fixture = fixture
+    }
+
+    var registered: RegisteredDevice { RegisteredDevice(key: identity.key.publicKey, cell: name, name: name) }
+
+    func insert(_ id: String, _ title: String = "t", channel: String? = nil) throws {
+        try store.write { transaction in
+            if let channel {
+                try transaction.insert("task", [("id", .text(id)), ("channel", .text(channel)), ("title", .text(title))])
+            } else {
+                try transaction.insert("note", [("id", .text(id)), ("title", .text(title)), ("secret", "s")])
+            }
+        }
+    }
+
+    func update(_ id: String, _ title: String) throws {
+        try store.write { try $0.update("note", id: .text(id), [("title", .text(title))]) }
+    }
+
+    func title(_ id: String) throws -> Value? {
+        try store.rows("SELECT title FROM note WHERE id = ?", [.text(id)]).first?["title"]
+    }
+
+    /// Seals what is pending and gives what was not acknowledged.
+    func blocks() throws -> [Block] { try store.outbox(as: identity, limitBytes: 1 << 26).blocks }
+
+    func request(_ blocks: [Block] = [], cursors: [ChannelCursor] = []) -> WireSyncRequest {
+        var request = WireSyncRequest()
+        request.protocol = Limits.protocolVersion
+        request.replica = Data(identity.replica.bytes)
+        request.blocks = blocks.map(\.wire)
+        request.cursors = cursors.map(\.wire)
+        return request
+    }
+
+    /// Sends blocks and looks at the receipts alone.
+    @discardableResult
+    func send(_ blocks: [Block]) throws -> [WireReceipt] {
+        try fixture.hub.sync(request(blocks), from: registered).receipts
+    }
+
+    func follower() throws -> LogFollower {
+        LogFollower(
+            servingKey: fixture.serving.publicKey, organisation: fixture.organisation, cursors: try store.cursors(),
+            knownKey: { [store] in try store.deviceKey(of: $0) })
+    }
+
+    /// As a cell does it, until nothing more comes.
+    /// - Returns: in how many round trips.
+    @discardableResult
+    func sync(downLimitBytes: UInt32 = 0) throws -> Int {
+        var rounds = 0
+        var more = true
+        while more {
+            let outbox = try store.outbox(as: identity, limitBytes: 1 << 20)
+            var request = request(outbox.blocks, cursors: outbox.cursors)
+            request.downLimitBytes = downLimitBytes
+            let response = try fixture.hub.sync(request, from: registered)
+            var follower = try follower()
+            let delivery = try follower.follow(response.entries, epoch: Array(response.epoch))
+            try follower.agree(with: response.heads)
+            _ = try store.take(delivery, as: identity)
+            more = response.more || outbox.hasMore
+            rounds += 1
+        }
+        return rounds
+    }
+}
