@@ -23,11 +23,21 @@ final class DeviceFixture {
     func insert(_ id: String, _ title: String = "t", channel: String? = nil) throws {
         try store.write { transaction in
             if let channel {
-                try transaction.insert("task", [("id", .text(id)), ("channel", .text(channel)), ("title", .text(title))])
+                try transaction.insert(
+                    "task", [("id", .text(id)), ("channel", .text(channel)), ("title", .text(title))])
             } else {
                 try transaction.insert("note", [("id", .text(id)), ("title", .text(title)), ("secret", "s")])
             }
         }
+    }
+
+    /// Some blocks, one after another in one lane.
+    func chain(_ count: Int) throws -> [Block] {
+        for number in 1...count {
+            try insert("row\(number)")
+            _ = try blocks()
+        }
+        return try blocks()
     }
 
     func update(_ id: String, _ title: String) throws {

@@ -166,7 +166,8 @@ import Testing
     @Test("cells have codes that are plain and used once")
     func cells() throws {
         for (code, expected): (String, HubError.Code) in [
-            ("", .badCellCode), ("Chi bộ", .badCellCode), (String(repeating: "x", count: 33), .badCellCode), ("A", .cellExists),
+            ("", .badCellCode), ("Chi bộ", .badCellCode), (String(repeating: "x", count: 33), .badCellCode),
+            ("A", .cellExists),
         ] {
             let error = #expect(throws: HubError.self) { try fixture.hub.addCell(code: code, name: "n") }
             #expect(error?.code == expected)

@@ -94,7 +94,9 @@ final class HubFixture {
     var blockCount: Int {
         get throws {
             try log.read { transaction in
-                try transaction.heads().filter { $0.channel != ChannelName.registry }.reduce(0) { $0 + Int($1.sequence) }
+                try transaction.heads().filter { $0.channel != ChannelName.registry }.reduce(0) {
+                    $0 + Int($1.sequence)
+                }
             }
         }
     }

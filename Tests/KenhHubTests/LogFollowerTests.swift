@@ -69,10 +69,11 @@ import Testing
         #expect(try refusal { $0.removeFirst() } == .brokenLink)
         #expect(try refusal { $0.insert($0[at], at: at) } == .brokenLink)
         #expect(try refusal { $0.swapAt(at, at + 1) } == .brokenLink)
-        #expect(try refusal { entries in
-            entries.swapAt(at, at + 1)
-            (entries[at].sequence, entries[at + 1].sequence) = (1, 2)
-        } == .brokenLink)
+        #expect(
+            try refusal { entries in
+                entries.swapAt(at, at + 1)
+                (entries[at].sequence, entries[at + 1].sequence) = (1, 2)
+            } == .brokenLink)
         #expect(try refusal { $0[at].clearBlock() } == nil, "its writer gets it so; the store says if it lacks it")
     }
 
@@ -82,7 +83,8 @@ import Testing
         #expect(try refusal { $0[at].block = $0[at + 1].block } == .brokenLink)
         #expect(try refusal { $0[at].block.header[$0[at].block.header.endIndex - 1] ^= 1 } != nil)
         #expect(try refusal { $0[at].block.body[$0[at].block.body.startIndex] ^= 1 } == .badDigest)
-        #expect(try refusal { $0[at].block.deviceSignature[$0[at].block.deviceSignature.startIndex] ^= 1 } == .badSignature)
+        #expect(
+            try refusal { $0[at].block.deviceSignature[$0[at].block.deviceSignature.startIndex] ^= 1 } == .badSignature)
     }
 
     @Test("a writer whom the registry does not name is unknown")
@@ -94,9 +96,10 @@ import Testing
                     WireRegistryStatement.self, from: Array(entry.registry.statement))
                 return statement?.replicaAdded.replica == Data(fixture["A"].identity.replica.bytes)
             })
-        #expect(try refusal { entries in
-            entries.removeAll { $0.kind == .registry && $0.sequence > UInt64(replicaOfA) }
-        } == .unknownDevice)
+        #expect(
+            try refusal { entries in
+                entries.removeAll { $0.kind == .registry && $0.sequence > UInt64(replicaOfA) }
+            } == .unknownDevice)
     }
 
     @Test("a registry entry that the centre did not sign is refused")
@@ -106,24 +109,29 @@ import Testing
         statement.organisation = Data(fixture.organisation.bytes)
         statement.replicaAdded.replica = Data(fixture["A"].identity.replica.bytes)
         statement.replicaAdded.deviceKey = Data(thief.publicKey.bytes)
-        #expect(try refusal { entries in
-            entries[0].registry = try WireSignedStatement(signing: statement, with: thief, domain: .registryStatement)
-            entries[0].objectHash = Self.hash(entries[0].registry)
-        } == .badSignature)
-        #expect(try refusal { entries in
-            entries[0].registry = try WireSignedStatement(
-                signing: statement, with: fixture.serving, domain: .registryStatement)
-        } == .brokenLink, "another statement than the entry names")
-        #expect(try refusal { entries in
-            entries[0].registry = try WireSignedStatement(
-                signing: statement, with: fixture.serving, domain: .servingCertificate)
-            entries[0].objectHash = Self.hash(entries[0].registry)
-        } == .badSignature, "signed for another purpose")
-        #expect(try refusal { entries in
-            entries[0].registry = try WireSignedStatement(
-                signing: statement, with: fixture.serving, domain: .registryStatement)
-            entries[0].objectHash = Self.hash(entries[0].registry)
-        } != nil, "signed by the centre, and not what its log has")
+        #expect(
+            try refusal { entries in
+                entries[0].registry = try WireSignedStatement(
+                    signing: statement, with: thief, domain: .registryStatement)
+                entries[0].objectHash = Self.hash(entries[0].registry)
+            } == .badSignature)
+        #expect(
+            try refusal { entries in
+                entries[0].registry = try WireSignedStatement(
+                    signing: statement, with: fixture.serving, domain: .registryStatement)
+            } == .brokenLink, "another statement than the entry names")
+        #expect(
+            try refusal { entries in
+                entries[0].registry = try WireSignedStatement(
+                    signing: statement, with: fixture.serving, domain: .servingCertificate)
+                entries[0].objectHash = Self.hash(entries[0].registry)
+            } == .badSignature, "signed for another purpose")
+        #expect(
+            try refusal { entries in
+                entries[0].registry = try WireSignedStatement(
+                    signing: statement, with: fixture.serving, domain: .registryStatement)
+                entries[0].objectHash = Self.hash(entries[0].registry)
+            } != nil, "signed by the centre, and not what its log has")
     }
 
     @Test("a registry entry for another organisation, or in a channel for rows, is refused")
@@ -132,16 +140,18 @@ import Testing
         statement.organisation = Data(repeating: 1, count: 32)
         statement.cellAdded.code = "X"
         let signed = try WireSignedStatement(signing: statement, with: fixture.serving, domain: .registryStatement)
-        #expect(try refusal { entries in
-            entries[0].registry = signed
-            entries[0].objectHash = Self.hash(signed)
-        } == .wrongOrganisation)
+        #expect(
+            try refusal { entries in
+                entries[0].registry = signed
+                entries[0].objectHash = Self.hash(signed)
+            } == .wrongOrganisation)
         let at = firstBlock
-        #expect(try refusal { entries in
-            entries[at].kind = .registry
-            entries[at].registry = entries[0].registry
-            entries[at].objectHash = entries[0].objectHash
-        } == .brokenLink)
+        #expect(
+            try refusal { entries in
+                entries[at].kind = .registry
+                entries[at].registry = entries[0].registry
+                entries[at].objectHash = entries[0].objectHash
+            } == .brokenLink)
     }
 
     private static func hash(_ statement: WireSignedStatement) -> Data {

@@ -22,13 +22,19 @@ extension Vectors {
             SampleBody.Table(name: "photo", idType: .blob, columns: ["content"]),
         ]
         let clock = HybridClock(milliseconds: 1_760_000_000_000)
-        func item(_ kind: ChangeKind, _ id: String, _ tick: UInt16, _ values: [String: Value], _ seen: [SampleChange.Predecessor] = []) -> SampleChange {
+        func item(
+            _ kind: ChangeKind, _ id: String, _ tick: UInt16, _ values: [String: Value],
+            _ seen: [SampleChange.Predecessor] = []
+        ) -> SampleChange {
             SampleChange(
-                kind: kind, table: "work_item", id: .text(id), clock: HybridClock(milliseconds: clock.milliseconds, tick: tick),
+                kind: kind, table: "work_item", id: .text(id),
+                clock: HybridClock(milliseconds: clock.milliseconds, tick: tick),
                 values: values, predecessors: Set(seen))
         }
         let changes = [
-            item(.insert, "kh1-01", 0, ["title": "Kế hoạch 1", "points": 10, "share": 0.5, "secret_name": "Nguyễn Văn An"]),
+            item(
+                .insert, "kh1-01", 0,
+                ["title": "Kế hoạch 1", "points": 10, "share": 0.5, "secret_name": "Nguyễn Văn An"]),
             item(.insert, "kh1-02", 0, ["title": "Kế hoạch 2", "points": -3, "share": nil, "secret_name": nil]),
             item(.update, "kh1-01", 7, ["points": 11], [.own(3), .pinned(pin, 40)]),
             SampleChange(
@@ -74,7 +80,8 @@ extension Vectors {
             }
             return ChangeVector(
                 counter: header.firstCounter + UInt64(at), kind: "\(change.kind)", table: change.table,
-                id: ValueVector(change.id), clock: change.clock.rawValue, values: change.values.mapValues(ValueVector.init),
+                id: ValueVector(change.id), clock: change.clock.rawValue,
+                values: change.values.mapValues(ValueVector.init),
                 predecessors: seen)
         }
     }

@@ -105,7 +105,8 @@ import Testing
     @Test(
         "channel names are 1 to 200 printable ASCII characters and not Kenh's own",
         arguments: [
-            ("org", true), ("plan/KH 1", true), (String(repeating: "a", count: 200), true), ("KENH/x", true), ("~", true),
+            ("org", true), ("plan/KH 1", true), (String(repeating: "a", count: 200), true), ("KENH/x", true),
+            ("~", true),
             ("", false), (String(repeating: "a", count: 201), false), ("kenh/registry", false), ("kế", false),
             ("a\n", false), ("a\0", false), ("\u{7f}", false),
         ])
@@ -121,7 +122,8 @@ import Testing
             let photo = builder.table("photo", idType: .blob, columns: ["name"])
             foreign.insert(.blob([1, 2]), table: photo, columns: ["short id"], into: builder)
             let item = builder.table("item", idType: .text, columns: ["title", "amount"])
-            foreign.insert(.text(String(repeating: "x", count: 2000)), table: item, columns: ["long id", 1], into: builder)
+            foreign.insert(
+                .text(String(repeating: "x", count: 2000)), table: item, columns: ["long id", 1], into: builder)
             foreign.insert("typed", table: item, columns: [7, "text"], into: builder)
             foreign.insert("good", table: item, columns: ["good", 1], into: builder)
         }

@@ -101,7 +101,9 @@ import Testing
     func extremes(_ time: Int64) throws {
         let organisation = try OrganisationFixture()
         try organisation["A"].store.setClockOffset(milliseconds: time)
-        try organisation["A"].store.write(atMilliseconds: time) { try $0.insert("item", [("id", "x"), ("title", "t")]) }
+        try organisation["A"].store.write(atMilliseconds: time) {
+            try $0.insert("item", [("id", "x"), ("title", "t")])
+        }
         try organisation.exchange()
         try organisation["B"].update("item", "x", "title", "u")
         try organisation.exchange()

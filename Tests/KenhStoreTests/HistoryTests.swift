@@ -19,7 +19,9 @@ import Testing
         try a.store.keep(table: "item", id: "x", officer: "an")
         try organisation.exchange()
         let history = try b.store.history(table: "item", id: "x")
-        #expect(history.map(\.kind) == [.insert, .update, .delete, .insert] || history.map(\.kind) == [.insert, .delete, .update, .insert])
+        #expect(
+            history.map(\.kind) == [.insert, .update, .delete, .insert]
+                || history.map(\.kind) == [.insert, .delete, .update, .insert])
         #expect(history.first?.author == "A" && history.first?.officer == "an")
         #expect(history.first?.values.first { $0.column == "contact" }?.value == "c")
         #expect(history.first?.supersedes == 0)

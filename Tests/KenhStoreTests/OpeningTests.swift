@@ -144,10 +144,19 @@ import Testing
             [Migration(1, [.table(Table("t", channel: .column("c"), columns: [.text("c")]))])],
             [Migration(1, [.table(Table("t", channel: .constant("org"), columns: [.text("a", default: 1)]))])],
             [Migration(1, [.table(Table("t", channel: .constant("org"), columns: [.text("a", default: "x\0")]))])],
-            [Migration(1, [.table(Table("t", channel: .constant("org"), columns: [.real("a", default: .real(.nan))]))])],
-            [Migration(1, [.table(Table("t", channel: .constant("org"), columns: [.text("a", erasable: true, default: "x")]))])],
+            [
+                Migration(
+                    1, [.table(Table("t", channel: .constant("org"), columns: [.real("a", default: .real(.nan))]))])
+            ],
+            [
+                Migration(
+                    1,
+                    [.table(Table("t", channel: .constant("org"), columns: [.text("a", erasable: true, default: "x")]))]
+                )
+            ],
             [Migration(1, [.table(Table("t", channel: .constant("org"), columns: (0..<63).map { .text("c\($0)") }))])],
-            [Migration(1, [.column(.text("a"), in: "nowhere")])], [Migration(1, [.index("i", on: "nowhere", columns: [])])],
+            [Migration(1, [.column(.text("a"), in: "nowhere")])],
+            [Migration(1, [.index("i", on: "nowhere", columns: [])])],
             [Migration(1, [.table(TestSchema.item), .index("i", on: "item", columns: ["nothing"])])],
         ])
     func mistakenSchema(_ migrations: [Migration]) throws {
@@ -174,7 +183,8 @@ import Testing
         try organisation["B"].sql("UPDATE wide SET c61 = 3, c30 = 4")
         try organisation.exchange()
         let row = try organisation["B"].store.rows("SELECT * FROM d").first
-        #expect(row?["t"] == "it's 'đ'" && row?["i"] == .integer(.min) && row?["r"] == 1e-7 && row?["b"] == .blob([0, 255]))
+        #expect(
+            row?["t"] == "it's 'đ'" && row?["i"] == .integer(.min) && row?["r"] == 1e-7 && row?["b"] == .blob([0, 255]))
         #expect(try organisation.everywhere { try $0.count("SELECT c0 * 100 + c30 * 10 + c61 FROM wide") } == 143)
     }
 }

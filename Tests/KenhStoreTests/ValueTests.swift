@@ -9,7 +9,8 @@ import Testing
     static let nfd = "Ke\u{302}\u{301} hoa\u{323}ch đo\u{323}\u{302}t pha\u{301}"
 
     static let values: [(column: String, value: Value)] = [
-        ("title", ""), ("title", "x"), ("title", .text(nfc)), ("title", .text(nfd)), ("title", "'); DROP TABLE item; --"),
+        ("title", ""), ("title", "x"), ("title", .text(nfc)), ("title", .text(nfd)),
+        ("title", "'); DROP TABLE item; --"),
         ("title", "\u{1F1FB}\u{1F1F3} \u{10FFFF} \r\n\t"), ("title", .text(String(repeating: "đ", count: 500_000))),
         ("note", "silent"), ("contact", "0901 234 567"), ("contact", ""), ("contact", nil),
         ("amount", 0), ("amount", -1), ("amount", .integer(.min)), ("amount", .integer(.max)),

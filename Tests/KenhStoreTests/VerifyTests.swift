@@ -71,7 +71,8 @@ import Testing
             "device_signature = zeroblob(64)", "device_signature = x''", "officer_signature = zeroblob(64)",
             "detached = x''", "detached = CAST(substr(detached, 1, 10) || x'55' || substr(detached, 12) AS BLOB)",
             "hash = zeroblob(32)", "ch = ch + 1", "branch = branch + 1", "branch = 77", "branch = NULL",
-            "first_counter = first_counter + 1", "first_counter = -5", "changes = 9223372036854775807", "is_applied = 0",
+            "first_counter = first_counter + 1", "first_counter = -5", "changes = 9223372036854775807",
+            "is_applied = 0",
             "accepted_at = 0",
         ])
     func damagedBlock(_ change: String) throws {
@@ -110,7 +111,8 @@ import Testing
     @Test(
         "what does not fit together is found",
         arguments: [
-            "UPDATE kenh_channel SET digest = zeroblob(16) WHERE name = 'org'", "DELETE FROM kenh_row WHERE id = 'row4'",
+            "UPDATE kenh_channel SET digest = zeroblob(16) WHERE name = 'org'",
+            "DELETE FROM kenh_row WHERE id = 'row4'",
             "DELETE FROM item WHERE id = 'row4'", "INSERT INTO item(id) VALUES('stray')",
             "INSERT INTO item(id) VALUES('row2')", "DELETE FROM kenh_conflict",
             "UPDATE task SET channel = 'plan/2' WHERE id = 'task1'", "DELETE FROM kenh_replica",

@@ -1,7 +1,7 @@
 import Foundation
 import KenhTesting
 
-/// Runs plans, each in a temporary folder that is removed afterwards.
+/// Runs plans, each in a folder of its own that is removed afterwards.
 enum SimulationRun {
     struct Outcome {
         let trace: TraceHash
@@ -10,9 +10,16 @@ enum SimulationRun {
         let failure: String?
     }
 
+    /// In memory where there is such a file system: the files are copied and torn, but no power is cut here.
+    private static let parent: URL = {
+        let memory = "/dev/shm"
+        return FileManager.default.isWritableFile(atPath: memory)
+            ? URL(filePath: memory) : FileManager.default.temporaryDirectory
+    }()
+
     static func outcome(of plan: SimulationPlan) -> Outcome {
-        let folder = FileManager.default.temporaryDirectory.appending(path: "kenh-sim-\(UUID().uuidString)")
-        defer { if ProcessInfo.processInfo.environment["KEEP"] == nil { try? FileManager.default.removeItem(at: folder) } else { print(folder.path, plan.steps.count) } }
+        let folder = parent.appending(path: "kenh-sim-\(UUID().uuidString)")
+        defer { try? FileManager.default.removeItem(at: folder) }
         do {
             let simulation = try Simulation(plan, folder: folder)
             var failure: String?

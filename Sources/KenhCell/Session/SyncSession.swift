@@ -103,7 +103,8 @@ public struct SyncSession: Sendable {
         report.heldBlocks = taken.heldBlocks
         // A refused block stays unsent; sending it again at once would only be refused again.
         if more, report.refusals.isEmpty { return [.readOutbox(limitBytes: options.upLimitBytes)] }
-        compare(digests)
+        // Only those who have everything can be compared.
+        if !more { compare(digests) }
         return [.finished(report)]
     }
 

@@ -50,9 +50,9 @@ extension Store {
         try reading { core in
             let pending = try core.lastPending() > 0
             guard !pending else { return [:] }
-            let read = try core.sql("SELECT DISTINCT ch FROM kenh_block WHERE sequence IS NULL OR is_applied = 0")
+            let read = try core.sql("SELECT DISTINCT ch FROM kenh_block WHERE sequence IS NULL")
             defer { read.reset() }
-            var unsettled: Set<Int> = []
+            var unsettled = try Merger(core: core, now: now).channelsThatWait()
             while try read.step() { unsettled.insert(Int(read.int(0))) }
             return Dictionary(
                 uniqueKeysWithValues: core.channels.all.filter { !unsettled.contains($0.number) }

@@ -98,7 +98,8 @@ final class MergePass {
         let table = block.table(Int(first.change))
         if lastTouched != table.number { touch(table.number) }
         try block.withIDThrowing(Int(first.change)) { id in
-            let found = try core.rows.load(table: table, id: id, into: &state)
+            let isInserted = block.body.kinds[Int(first.change)] == .insert
+            let found = try core.rows.load(table: table, id: id, isInserted: isInserted, into: &state)
             if found == nil { state.writes.removeAll(keepingCapacity: true) }
             if let found, found.channel != block.channel || !found.others.isEmpty {
                 try mergeBesideOthers(range, found, table: table, id: id, channel: block.channel)

@@ -119,6 +119,13 @@ final class Merger {
         return (whole, blocks.filter { !used.contains($0.hash) })
     }
 
+    /// Where whole groups are held back. Of a group whose rest its writer lost before it was sent, everybody holds the
+    /// same part, and nobody's merged state has it.
+    func channelsThatWait() throws -> Set<Int> {
+        let (groups, _) = try groups(core.blocks.held())
+        return Set(groups.joined().compactMap { core.channels.find($0.header.channel)?.number })
+    }
+
     /// What is not merged of the group; nil while a part is missing.
     private func group(endingWith last: Block, _ waiting: [Hash256: Block]) throws(StoreError) -> [Block]? {
         var group = [last]
@@ -191,7 +198,9 @@ final class Merger {
 
     private func branch(of block: Block, channel: Int, besides group: Set<Hash256>) throws(StoreError) -> Int? {
         let previous = block.header.previous
-        guard try previous == .zero || group.contains(previous) || isMerged(previous) else { return nil }
+        if previous != .zero, !group.contains(previous) {
+            guard try isMerged(previous) else { return nil }
+        }
         if let known = try core.index.block(hash: block.hash)?.branch { return known }
         guard let branch = try core.index.branch(for: block.header, channel: channel) else { return nil }
         try core.blocks.setBranch(branch, of: block.hash)

@@ -5,6 +5,7 @@ import KenhProtocol
 final class RowTable {
     private let sql: StatementCache
     private let read: RowStatement
+    private let readOn: RowStatement
     private let insert: RowStatement
     private let update: RowStatement
     private var writer = ByteWriter()
@@ -12,7 +13,8 @@ final class RowTable {
 
     init(_ sql: StatementCache) {
         self.sql = sql
-        read = RowStatement(sql, "SELECT ch, state, id FROM kenh_row WHERE tbl = ? AND id >= ? ORDER BY id, ch")
+        read = RowStatement(sql, "SELECT ch, state FROM kenh_row WHERE tbl = ? AND id = ?")
+        readOn = RowStatement(sql, "SELECT ch, state, id FROM kenh_row WHERE tbl = ? AND id >= ? ORDER BY id, ch")
         insert = RowStatement(sql, "INSERT INTO kenh_row(tbl, id, ch, state) VALUES(?, ?, ?, ?)")
         update = RowStatement(sql, "UPDATE kenh_row SET state = ?4 WHERE tbl = ?1 AND id = ?2 AND ch = ?3")
     }
@@ -20,18 +22,19 @@ final class RowTable {
     /// At the start of a transaction: others may have written.
     func forget() { gap = RowGap() }
 
-    /// The states of an id, by channel: almost always none or one.
+    /// The states of an id, by channel: almost always none or one. Of an inserted row there is most likely none, nor of
+    /// those inserted after it: the next id that is there is looked up, too.
     func load(
-        table: LocalTable, id: UnsafeRawBufferPointer, into state: inout RowState
+        table: LocalTable, id: UnsafeRawBufferPointer, isInserted: Bool = false, into state: inout RowState
     ) throws(StoreError) -> (channel: Int, others: [(channel: Int, state: RowState)])? {
         if gap.contains(id, of: table.number) { return nil }
-        let read = try self.read()
+        let read = try isInserted ? readOn() : self.read()
         bind(read, table, id)
-        guard try isNext(id, of: table, read) else { return nil }
+        guard try isNext(id, of: table, read, goesOn: isInserted) else { return nil }
         let channel = Int(read.int(0))
         try Self.unpack(read, of: table, into: &state)
         var others: [(channel: Int, state: RowState)] = []
-        while try isNext(id, of: table, read) {
+        while try isNext(id, of: table, read, goesOn: isInserted) {
             var other = RowState()
             try Self.unpack(read, of: table, into: &other)
             others.append((Int(read.int(0)), other))
@@ -39,8 +42,12 @@ final class RowTable {
         return (channel, others)
     }
 
-    /// Steps to the next row; where it is another id's, or there is none, what lies between is known to be empty.
-    private func isNext(_ id: UnsafeRawBufferPointer, of table: LocalTable, _ read: Statement) throws(StoreError) -> Bool {
+    /// Steps to the id's next state. Where the statement goes on to other ids, what lies before the next one is known to
+    /// be empty.
+    private func isNext(
+        _ id: UnsafeRawBufferPointer, of table: LocalTable, _ read: Statement, goesOn: Bool
+    ) throws(StoreError) -> Bool {
+        guard goesOn else { return try read.step() }
         guard try read.step() else {
             gap.open(table.number, after: id, before: nil)
             return false

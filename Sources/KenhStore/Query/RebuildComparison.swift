@@ -20,7 +20,8 @@ struct RebuildComparison {
     func run(_ report: inout VerifyReport, _ steps: inout VerifyProgress) throws {
         let folder = FileManager.default.temporaryDirectory.appending(path: "kenh-verify-\(UUID().uuidString)")
         do { try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true) } catch {
-            throw StoreError(.io, "there is no room for a rebuild: \(error)", advice: "free some space in \(folder.path)")
+            throw StoreError(
+                .io, "there is no room for a rebuild: \(error)", advice: "free some space in \(folder.path)")
         }
         defer { try? FileManager.default.removeItem(at: folder) }
         let copy = try Store(path: folder.appending(path: "rebuilt.db").path, schema: schema)

@@ -126,7 +126,9 @@ final class Sealer {
         row.isNew = true
         row.state.writes.removeAll(keepingCapacity: true)
         try withID { bytes throws(StoreError) in
-            guard let found = try core.rows.load(table: table, id: bytes, into: &row.state) else { return }
+            let isInserted = entry.kind == .insert
+            guard let found = try core.rows.load(table: table, id: bytes, isInserted: isInserted, into: &row.state)
+            else { return }
             if found.channel != entry.channel || !found.others.isEmpty { shared.append(RowRef(table: table, id: row.id)) }
             if found.channel == entry.channel {
                 row.isNew = false

@@ -53,7 +53,8 @@ extension Simulation {
         let theirs = try centre.node.store().cursors().filter { $0.sequence > 0 }
         let behind = (mine.filter { !theirs.contains($0) } + theirs.filter { !mine.contains($0) }).map(\.channel)
         let counts = [status.pendingChanges, status.unsentBlocks, status.heldBlocks]
-        guard counts.contains(where: { $0 > 0 }) || !behind.isEmpty else { return [] }
+        let compared = try cell.store().settledDigests().count
+        guard compared < status.channels.count || !behind.isEmpty else { return [] }
         let why = try cell.store().notices().filter { $0.code == "unreadable" }.map(\.message)
         return ["cell \(cell.number): \(counts) pending, unsent, held, behind in \(behind) \(why)"]
     }

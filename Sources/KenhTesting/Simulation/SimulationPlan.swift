@@ -1,8 +1,8 @@
 /// Everything that a simulation does, worked out from a seed before it begins.
 public struct SimulationPlan: Sendable {
-    /// Which backups are put back. Where the centre's is, no clock runs ahead: its new log gives later times of
-    /// acceptance than the lost one, and until those are handed back, too, a claim beyond tolerance would be ordered
-    /// by different times on different nodes.
+    /// Which backups are put back. Where the centre's is, clocks stay within the tolerance: its new log gives later
+    /// times of acceptance than the lost one, and until those are handed back, too, a claim beyond the tolerance would
+    /// be ordered by different times on different nodes.
     public enum Restores: String, CaseIterable, Sendable { case none, cells, centre }
 
     public let seed: UInt64
@@ -14,8 +14,8 @@ public struct SimulationPlan: Sendable {
 
     /// - Parameters:
     ///   - restores: nil to let the seed choose.
-    ///   - clocksMayRunAhead: even where the centre's backup is put back.
-    public init(seed: UInt64, stepCount: Int, restores: Restores? = nil, clocksMayRunAhead: Bool = false) {
+    ///   - anyClock: clocks may be wrong beyond the tolerance even where the centre's backup is put back.
+    public init(seed: UInt64, stepCount: Int, restores: Restores? = nil, anyClock: Bool = false) {
         self.seed = seed
         var random = SeededGenerator(seed: seed)
         cellCount = 2 + random.below(4)
@@ -23,7 +23,7 @@ public struct SimulationPlan: Sendable {
         linkPercent = [1, 3, 6, 10][random.below(4)]
         var draw = Draw(
             random: random, nodes: cellCount + 1, restores: self.restores,
-            mayRunAhead: clocksMayRunAhead || self.restores != .centre)
+            isTolerable: !anyClock && self.restores == .centre)
         steps = (0..<stepCount).map { _ in draw.step() }
     }
 
@@ -38,7 +38,8 @@ private struct Draw {
     var random: SeededGenerator
     let nodes: Int
     let restores: SimulationPlan.Restores
-    let mayRunAhead: Bool
+    /// Clocks are never wrong by more than the tolerance.
+    let isTolerable: Bool
 
     private static let minute: Int64 = 60_000
     private static let day: Int64 = 24 * 60 * minute
@@ -73,9 +74,10 @@ private struct Draw {
 
     private mutating func clock() -> SimulationStep.Action {
         let offset = [Self.minute, 3 * 60 * Self.minute, 40 * Self.day, 5 * 365 * Self.day, 60 * 365 * Self.day]
-        let size = offset[random.below(offset.count)] + Int64(random.below(100_000))
-        let isAhead = mayRunAhead && random.chance(percent: 50)
-        let drift = Int64(random.below(3) == 0 ? random.below(20) : 0)
+        let wrong = offset[random.below(offset.count)] + Int64(random.below(100_000))
+        let size = isTolerable ? Self.minute : wrong
+        let isAhead = random.chance(percent: 50)
+        let drift = Int64(!isTolerable && random.chance(percent: 33) ? random.below(20) : 0)
         return .setClock(
             offsetMilliseconds: isAhead ? size : -size, driftPerThousand: isAhead ? drift : -drift)
     }

@@ -39,7 +39,7 @@ struct Report: Encodable {
     var table: String {
         let title = "ITEM-1, \(rows) rows, \(runs) runs; SQLite \(machine.sqlite), journal \(machine.journalMode), "
             + "synchronous \(machine.synchronous), \(machine.cores) cores"
-        let head = Self.line(["step", "median", "min", "max", "unit", "÷ plain", "wall s", "CPU s", "peak MB"])
+        let head = Self.line(["step", "median", "min", "max", "unit", "÷ plain", "by CPU", "wall s", "CPU s", "peak MB"])
         return ([title, head] + steps.map(Self.line)).joined(separator: "\n")
     }
 
@@ -48,7 +48,7 @@ struct Report: Encodable {
         let figure = { (value: Double) in isRate ? "\(Int(value.rounded()))" : fixed(value, 2) }
         return line([
             summary.step, figure(summary.median), figure(summary.min), figure(summary.max), summary.unit,
-            summary.ratioToPlain.map { fixed($0, 2) } ?? "", isRate ? fixed(summary.wallSeconds, 3) : "",
+            summary.ratioToPlain.map { fixed($0, 2) } ?? "", summary.cpuRatioToPlain.map { fixed($0, 2) } ?? "", isRate ? fixed(summary.wallSeconds, 3) : "",
             isRate ? fixed(summary.cpuSeconds, 3) : "", summary.peakBytes.map { "\($0 >> 20)" } ?? "",
         ])
     }
@@ -56,7 +56,7 @@ struct Report: Encodable {
     private static func fixed(_ value: Double, _ digits: Int) -> String { String(format: "%.\(digits)f", value) }
 
     private static func line(_ cells: [String]) -> String {
-        let widths = [15, 10, 10, 10, 9, 8, 8, 8, 8]
+        let widths = [15, 10, 10, 10, 9, 8, 8, 8, 8, 8]
         return zip(cells, widths).enumerated().map { place, cell in
             let gap = String(repeating: " ", count: max(0, cell.1 - cell.0.count))
             return place == 0 || place == 4 ? " " + cell.0 + gap : gap + cell.0

@@ -7,6 +7,8 @@ struct Summary: Encodable {
     let max: Double
     /// Median of the ratios to the plain step of the same run; nil where there is none.
     let ratioToPlain: Double?
+    /// The same by CPU seconds, which tells more on a machine that is busy otherwise.
+    let cpuRatioToPlain: Double?
     let runs: Int
     let wallSeconds: Double
     let cpuSeconds: Double
@@ -27,14 +29,17 @@ struct Summary: Encodable {
         wallSeconds = Self.median(samples.map(\.wallSeconds))
         cpuSeconds = Self.median(samples.map(\.cpuSeconds))
         peakBytes = samples.compactMap(\.peakBytes).max()
-        let ratios = runs.compactMap { Self.ratio(step, $0) }
-        ratioToPlain = ratios.isEmpty ? nil : Self.median(ratios)
+        ratioToPlain = Self.ratio(step, runs) { $0.value / $1.value }
+        cpuRatioToPlain = Self.ratio(step, runs) { $1.cpuSeconds / Swift.max($0.cpuSeconds, 1e-6) }
     }
 
-    private static func ratio(_ step: Step, _ run: [Sample]) -> Double? {
-        guard let own = run.first(where: { $0.step == step }), let plain = run.first(where: { $0.step == step.plain })
-        else { return nil }
-        return own.value / plain.value
+    private static func ratio(_ step: Step, _ runs: [[Sample]], _ of: (Sample, Sample) -> Double) -> Double? {
+        let ratios: [Double] = runs.compactMap { run in
+            guard let own = run.first(where: { $0.step == step }), let plain = run.first(where: { $0.step == step.plain })
+            else { return nil }
+            return of(own, plain)
+        }
+        return ratios.isEmpty ? nil : median(ratios)
     }
 
     static func median(_ values: [Double]) -> Double {

@@ -32,10 +32,11 @@ import Testing
         #expect(try refusal { $0.firstCounter = 0 } == .malformed)
         #expect(try refusal { $0.firstCounter = 2 } == .malformed, "only the first has no block before it")
         #expect(try refusal { $0.previous = Hash256(1, 0, 0, 0) } == .malformed, "the first has none")
-        #expect(try refusal { header in
-            header.previous = Hash256(1, 0, 0, 0)
-            header.firstCounter = UInt64(Int64.max)
-        } == .malformed)
+        #expect(
+            try refusal { header in
+                header.previous = Hash256(1, 0, 0, 0)
+                header.firstCounter = UInt64(Int64.max)
+            } == .malformed)
         #expect(try refusal { $0.firstClock = HybridClock.sample.next } == .malformed)
         #expect(try refusal { $0.plainSize = 64 << 20 + 1 } == .tooLarge)
         #expect(try refusal { $0.compressedSize += 1 } == .malformed)

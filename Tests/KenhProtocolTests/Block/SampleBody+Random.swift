@@ -102,5 +102,7 @@ extension SampleBody {
     }
 
     private static let integers: [Int64] = [0, 1, -1, .min, .max - 2, 1_000_000, -64, 63, 64]
-    private static let texts = ["", "a", "kế hoạch", "ke\u{302}\u{301} hoa\u{323}ch", "\u{10FFFF}", "n---0123456789abcdef"]
+    private static let texts = [
+        "", "a", "kế hoạch", "ke\u{302}\u{301} hoa\u{323}ch", "\u{10FFFF}", "n---0123456789abcdef",
+    ]
 }

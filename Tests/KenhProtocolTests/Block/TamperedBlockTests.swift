@@ -21,7 +21,8 @@ import Testing
                 values: ["title": "t", "amount": -3, "ratio": 0.25, "data": .blob([1, 2]), "secret": "0901"],
                 predecessors: []),
             SampleChange(
-                kind: .update, table: "a", id: "row", clock: HybridClock.sample.next, values: ["title": "u", "secret": 7],
+                kind: .update, table: "a", id: "row", clock: HybridClock.sample.next,
+                values: ["title": "u", "secret": 7],
                 predecessors: [.own(1), .pinned(pin, 30)]),
             SampleChange(
                 kind: .delete, table: "b", id: .blob([9]), clock: .sample, values: [:], predecessors: [.pinned(pin, 2)]),
