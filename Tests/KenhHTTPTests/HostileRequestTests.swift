@@ -1,7 +1,9 @@
+import HTTPTypes
 import HummingbirdTesting
 import KenhHub
 import KenhProtocol
 import KenhTesting
+import Synchronization
 import Testing
 
 /// Requests that nobody honest sends, from a seed: good ones with something changed, and noise.

@@ -5,6 +5,8 @@ import KenhHTTP
 import KenhHub
 import KenhMerge
 import KenhProtocol
+import KenhTesting
+import Synchronization
 import Testing
 
 @Suite("Requests that are refused")

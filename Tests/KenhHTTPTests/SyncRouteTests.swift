@@ -1,9 +1,11 @@
 import Foundation
+import HTTPTypes
 import HummingbirdTesting
 import KenhHub
 import KenhMerge
 import KenhProtocol
 import KenhTesting
+import Synchronization
 import Testing
 
 @Suite("POST /v1/sync")

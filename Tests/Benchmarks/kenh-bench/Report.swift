@@ -46,10 +46,12 @@ struct Report: Encodable {
     private static func line(_ summary: Summary) -> String {
         let isRate = summary.unit == "rows/s"
         let figure = { (value: Double) in isRate ? "\(Int(value.rounded()))" : fixed(value, 2) }
+        let ratio = { (value: Double?) in value.map { fixed($0, 2) } ?? "" }
+        let seconds = { (value: Double) in isRate ? fixed(value, 3) : "" }
         return line([
             summary.step, figure(summary.median), figure(summary.min), figure(summary.max), summary.unit,
-            summary.ratioToPlain.map { fixed($0, 2) } ?? "", summary.cpuRatioToPlain.map { fixed($0, 2) } ?? "", isRate ? fixed(summary.wallSeconds, 3) : "",
-            isRate ? fixed(summary.cpuSeconds, 3) : "", summary.peakBytes.map { "\($0 >> 20)" } ?? "",
+            ratio(summary.ratioToPlain), ratio(summary.cpuRatioToPlain), seconds(summary.wallSeconds),
+            seconds(summary.cpuSeconds), summary.peakBytes.map { "\($0 >> 20)" } ?? "",
         ])
     }
 
