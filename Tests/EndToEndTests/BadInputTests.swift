@@ -110,7 +110,9 @@ struct BadInputTests {
                 #expect(line.disarm())
             }
         }
-        #expect(try organisation.centre.sql("SELECT used_by IS NULL FROM registry_code WHERE cell = 'CB9';", of: "log.db") == "0")
+        #expect(
+            try organisation.centre.sql("SELECT used_by IS NULL FROM registry_code WHERE cell = 'CB9';", of: "log.db")
+                == "0")
         let joined = try node.kenh("join", line.url, input: code)
         #expect(joined.status == 0, "\(joined)")
         #expect(try node.sync().status == 0)
@@ -240,7 +242,8 @@ struct BadInputTests {
             sys.stdin.read()
             time.sleep(600)
             """
-        let holder = organisation.keep(try Child("/usr/bin/env", ["python3", "-c", hold, cell.database], in: cell.files))
+        let holder = organisation.keep(
+            try Child("/usr/bin/env", ["python3", "-c", hold, cell.database], in: cell.files))
         try Waiting.until("the store is held") { holder.outputSoFar == "held\n" }
         expect(try cell.kenh("status"), 75, "again")
         holder.send(SIGKILL)

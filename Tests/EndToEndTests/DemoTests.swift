@@ -4,7 +4,8 @@ import Testing
 @Suite("The demo")
 struct DemoTests {
     private func temporaryFolder() throws -> URL {
-        let folder = URL(fileURLWithPath: NSTemporaryDirectory()).appendingPathComponent("kenh-demo-\(UUID().uuidString)")
+        let folder = URL(fileURLWithPath: NSTemporaryDirectory()).appendingPathComponent(
+            "kenh-demo-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         return folder
     }
@@ -49,6 +50,7 @@ struct DemoTests {
         ).wait()
         #expect(changed.status == 0 && changed.errors.isEmpty, "\(changed)")
         let seen = try check(folder, in: files)
-        #expect(seen.status == 1 && seen.output.contains("NOT EQUAL") && seen.output.contains("CB3"), "\(what): \(seen)")
+        #expect(
+            seen.status == 1 && seen.output.contains("NOT EQUAL") && seen.output.contains("CB3"), "\(what): \(seen)")
     }
 }

@@ -9,7 +9,8 @@ struct DiskFullTests {
 
     private func disk(_ name: String, kibibytes: Int) throws -> SmallDisk {
         try SmallDisk(
-            at: organisation.folder.appendingPathComponent(name), kibibytes: kibibytes, files: organisation.centre.files)
+            at: organisation.folder.appendingPathComponent(name), kibibytes: kibibytes, files: organisation.centre.files
+        )
     }
 
     private func fill() throws {

@@ -42,7 +42,8 @@ struct HelpTests {
             ["daemon", "--interval=-5", "--home", "x"], ["daemon", "--interval", "99999999999", "--home", "x"],
             ["central", "serve", "--port", "99999", "--home", "x"], ["central", "serve", "--port=-1", "--home", "x"],
             ["central", "serve", "--port", "http", "--home", "x"], ["central", "cell", "add", "--home", "x"],
-            ["conflicts", "resolve", "--home", "x"], ["conflicts", "resolve", "a", "b", "c", "--take", "one", "--home", "x"],
+            ["conflicts", "resolve", "--home", "x"],
+            ["conflicts", "resolve", "a", "b", "c", "--take", "one", "--home", "x"],
             ["status", "--home"], ["demo", "--seed", "one"],
         ])
     func usage(_ arguments: [String]) throws {
@@ -68,7 +69,8 @@ struct HelpTests {
         let runs = [
             try cell.kenh("sync"), try cell.kenh("sync", "--json"), try cell.kenh("status"),
             try cell.kenh("status", "--json"), try cell.kenh("verify"), try cell.kenh("verify", "--deep", "--json"),
-            try cell.kenh("history", "work_item", "A"), try cell.kenh("conflicts"), try cell.kenh("conflicts", "--json"),
+            try cell.kenh("history", "work_item", "A"), try cell.kenh("conflicts"),
+            try cell.kenh("conflicts", "--json"),
             try organisation.centre.kenh("sync", "--json"), try organisation.centre.kenh("status"),
         ]
         for outcome in runs {

@@ -89,10 +89,12 @@ struct KillTests {
         let line = try #require(cell.line)
         let struck = DispatchSemaphore(value: 0)
         let direction = random.chance(percent: 50) ? Line.Direction.up : .down
-        line.arm(direction, at: random.below(direction == .up ? 20_000 : 3000), .run {
-            victim.send(SIGKILL)
-            struck.signal()
-        })
+        line.arm(
+            direction, at: random.below(direction == .up ? 20_000 : 3000),
+            .run {
+                victim.send(SIGKILL)
+                struck.signal()
+            })
         let patience = DispatchTimeInterval.milliseconds(20 + random.below(300))
         if struck.wait(timeout: .now() + patience) == .timedOut { victim.send(SIGKILL) }
         line.disarm()

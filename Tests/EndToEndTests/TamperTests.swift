@@ -122,7 +122,8 @@ struct TamperTests {
         let blobs = [
             try Blob("payload", of: "log_entry", where: entry, in: organisation.centre, file: "log.db"),
             try Blob("object_hash", of: "log_entry", where: entry, in: organisation.centre, file: "log.db"),
-            try Blob("entry_hash", of: "log_head", where: "channel = 'plan/KH1'", in: organisation.centre, file: "log.db"),
+            try Blob(
+                "entry_hash", of: "log_head", where: "channel = 'plan/KH1'", in: organisation.centre, file: "log.db"),
         ]
         for blob in blobs {
             for _ in 0..<8 {

@@ -53,7 +53,9 @@ struct CentreClientTests {
 
     // MARK: a wrong clock
 
-    @Test("to a request out of time it learns the centre's, and one retry succeeds", arguments: [86_400_000, -400 * 86_400_000])
+    @Test(
+        "to a request out of time it learns the centre's, and one retry succeeds",
+        arguments: [86_400_000, -400 * 86_400_000])
     func stale(_ offset: Int64) throws {
         centre.will(try centre.problem(401, "staleRequest", recovery: "retry", timeMilliseconds: Self.now + offset))
         centre.will(try centre.sync())
@@ -67,7 +69,8 @@ struct CentreClientTests {
     @Test("there is one retry and no more")
     func staleTwice() throws {
         for _ in 0..<3 {
-            centre.will(try centre.problem(401, "staleRequest", recovery: "retry", timeMilliseconds: Self.now + 1_000_000))
+            centre.will(
+                try centre.problem(401, "staleRequest", recovery: "retry", timeMilliseconds: Self.now + 1_000_000))
         }
         #expect(failure()?.code == .refused)
         #expect(centre.calls.count == 2)
@@ -96,7 +99,9 @@ struct CentreClientTests {
         replayed.nonce = Nonce(using: &random)
         var changed = good
         changed.sentBody = good.body + [0]
-        for (what, answer) in [("unsigned", unsigned), ("stranger", stranger), ("replayed", replayed), ("changed", changed)] {
+        for (what, answer) in [
+            ("unsigned", unsigned), ("stranger", stranger), ("replayed", replayed), ("changed", changed),
+        ] {
             centre.will(answer)
             #expect(failure()?.code == .notTheCentre, "\(what)")
         }

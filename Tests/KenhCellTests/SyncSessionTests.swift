@@ -88,7 +88,9 @@ struct SyncSessionTests {
         }
         #expect(offset == -1_000_000)
         session = started()
-        guard case .setClockOffset(0)? = session.handle(.answered(response(time: 2500), sentAt: 1000, receivedAt: 1200)).first
+        guard
+            case .setClockOffset(0)? = session.handle(.answered(response(time: 2500), sentAt: 1000, receivedAt: 1200))
+                .first
         else {
             Issue.record("a second and a half is noise")
             return

@@ -30,7 +30,8 @@ final class Device: Sendable {
 
     /// A signed request.
     func message(
-        _ path: String, _ body: [UInt8], at milliseconds: Int64 = Centre.start, contentType: String = Device.contentType,
+        _ path: String, _ body: [UInt8], at milliseconds: Int64 = Centre.start,
+        contentType: String = Device.contentType,
         organisation: String? = nil
     ) throws -> Message {
         let nonce = state.withLock { Nonce(using: &$0.random) }

@@ -27,7 +27,9 @@ private struct HostileRequests {
         }
     }
 
-    private mutating func noise(_ count: Int) -> [UInt8] { (0..<count).map { _ in UInt8(truncatingIfNeeded: random.next()) } }
+    private mutating func noise(_ count: Int) -> [UInt8] {
+        (0..<count).map { _ in UInt8(truncatingIfNeeded: random.next()) }
+    }
 
     private mutating func spoil(_ message: inout Message) {
         let place = random.below(message.headers.count)

@@ -80,7 +80,9 @@ struct RefusalTests {
         #expect(status == .unauthorized)
     }
 
-    @Test("from another time, with a signed answer that tells the centre's", arguments: [-601, 601, -86_400 * 400, 86_400 * 4000])
+    @Test(
+        "from another time, with a signed answer that tells the centre's",
+        arguments: [-601, 601, -86_400 * 400, 86_400 * 4000])
     func stale(_ seconds: Int64) async throws {
         let message = try device.syncMessage(device.sync(), at: Centre.start + seconds * 1000)
         try await expect(message, .unauthorized, .staleRequest)

@@ -82,7 +82,10 @@ struct SyncRouteTests {
         let early = try await send(device.sync([second]), from: device)
         #expect(early.receipts.map(\.verdict) == [.heldBack])
         #expect(!early.heads.contains { $0.channel == "plan/KH1" })
-        #expect(try await send(device.sync([first, second]), from: device).receipts.map(\.verdict) == [.accepted, .accepted])
+        #expect(
+            try await send(device.sync([first, second]), from: device).receipts.map(\.verdict) == [
+                .accepted, .accepted,
+            ])
     }
 
     @Test("answers each request with a signature that fits no other")

@@ -43,7 +43,9 @@ struct CentreAnswer {
 
     /// What the centre says went wrong; nil where the body says nothing of the kind.
     var problem: WireProblem? {
-        guard let problem = try? WireCoding.decode(WireProblem.self, from: body), !problem.code.isEmpty else { return nil }
+        guard let problem = try? WireCoding.decode(WireProblem.self, from: body), !problem.code.isEmpty else {
+            return nil
+        }
         return problem
     }
 
@@ -74,7 +76,8 @@ struct CentreAnswer {
                 recovery: .retry, retryAfterSeconds: retryAfterSeconds)
         }
         return CellError(
-            .notTheCentre, "what answers at this address is no Kenh centre (status \(status)); check the URL and any "
+            .notTheCentre,
+            "what answers at this address is no Kenh centre (status \(status)); check the URL and any "
                 + "proxy between", recovery: status >= 500 ? .retry : .askAPerson, retryAfterSeconds: retryAfterSeconds)
     }
 }

@@ -54,7 +54,7 @@ public struct CellSync {
     public func run() throws -> SyncReport {
         do {
             return try run(withOwnBlocks: false)
-        } catch where Self.asksForResync(error) {
+        } catch  where Self.asksForResync(error) {
             try store.forgetAcknowledgements()
             return try run(withOwnBlocks: true)
         }

@@ -138,7 +138,9 @@ struct SQLiteLogTransaction: HubTransaction {
     }
 
     private static func loggedBlock(_ read: Statement) -> LoggedBlock? {
-        guard let hash = Hash256(bytes: read.bytes(0)), let replica = ReplicaID(bytes: read.bytes(1)) else { return nil }
+        guard let hash = Hash256(bytes: read.bytes(0)), let replica = ReplicaID(bytes: read.bytes(1)) else {
+            return nil
+        }
         return LoggedBlock(
             hash: hash, replica: replica, channel: read.string(2), lastCounter: UInt64(bitPattern: read.int(3)),
             sequence: UInt64(bitPattern: read.int(4)), acceptedAtMilliseconds: read.int(5))
@@ -181,8 +183,10 @@ struct SQLiteLogTransaction: HubTransaction {
             entries.append(
                 StoredEntry(
                     kind: WireEntryKind(rawValue: Int(read.int(0))) ?? .unspecified, channel: channel,
-                    sequence: UInt64(bitPattern: read.int(1)), position: UInt64(bitPattern: read.int(2)), objectHash: object,
-                    acceptedAtMilliseconds: read.int(4), entryHash: hash, sender: read.array(6), payload: read.array(7)))
+                    sequence: UInt64(bitPattern: read.int(1)), position: UInt64(bitPattern: read.int(2)),
+                    objectHash: object,
+                    acceptedAtMilliseconds: read.int(4), entryHash: hash, sender: read.array(6), payload: read.array(7))
+            )
         }
         return entries
     }

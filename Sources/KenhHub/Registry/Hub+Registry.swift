@@ -10,14 +10,16 @@ extension Hub {
     /// - Parameter code: letters, digits, `-` and `_`, up to 32, such as CB3.
     public func addCell(code: String, name: String) throws {
         let isPlain = code.utf8.allSatisfy {
-            (0x30...0x39).contains($0) || (0x41...0x5a).contains($0) || (0x61...0x7a).contains($0) || $0 == 0x2d || $0 == 0x5f
+            (0x30...0x39).contains($0) || (0x41...0x5a).contains($0) || (0x61...0x7a).contains($0) || $0 == 0x2d
+                || $0 == 0x5f
         }
         guard (1...32).contains(code.utf8.count), isPlain else {
             throw HubError(.badCellCode, "“\(code)” is no code for a cell; use up to 32 letters, digits, - and _")
         }
         try log.write { transaction in
             guard try transaction.cellName(code) == nil else {
-                throw HubError(.cellExists, "there is a cell \(code) already; kenh central device add \(code) gives it a code")
+                throw HubError(
+                    .cellExists, "there is a cell \(code) already; kenh central device add \(code) gives it a code")
             }
             try transaction.addCell(code: code, name: name)
             var cell = WireCellAdded()
@@ -33,7 +35,8 @@ extension Hub {
         let code = EnrolmentCode(organisation: identity.organisation, using: &random)
         try log.write { transaction in
             guard try transaction.cellName(cell) != nil else {
-                throw HubError(.cellUnknown, "there is no cell \(cell); add it with kenh central cell add \(cell) --name NAME")
+                throw HubError(
+                    .cellUnknown, "there is no cell \(cell); add it with kenh central cell add \(cell) --name NAME")
             }
             try transaction.addCode(
                 code.codeID,
@@ -69,7 +72,8 @@ extension Hub {
     ) throws -> String {
         guard let issued = try transaction.code(Array(request.codeID)) else {
             throw ProtocolError(
-                .codeUnknown, "the centre does not know this code; check it, or ask for a new one", recovery: .askAPerson)
+                .codeUnknown, "the centre does not know this code; check it, or ask for a new one",
+                recovery: .askAPerson)
         }
         let code = try EnrolmentCode(secret: issued.secret, organisation: identity.organisation)
         guard
@@ -84,7 +88,8 @@ extension Hub {
             return issued.cell
         }
         guard now() <= issued.expiresAtMilliseconds else {
-            throw ProtocolError(.codeExpired, "the code is older than seven days; ask for a new one", recovery: .askAPerson)
+            throw ProtocolError(
+                .codeExpired, "the code is older than seven days; ask for a new one", recovery: .askAPerson)
         }
         try enter(request, key: key, replica: replica, cell: issued.cell, transaction)
         try transaction.markUsed(Array(request.codeID), by: key.bytes)

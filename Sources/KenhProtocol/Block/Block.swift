@@ -19,7 +19,8 @@ public struct Block: Sendable {
     ) throws(ProtocolError) {
         header = try BlockHeader(decoding: headerBytes)
         guard body.count == header.compressedSize else {
-            throw ProtocolError(.malformed, "the body has \(body.count) bytes, the header says \(header.compressedSize)")
+            throw ProtocolError(
+                .malformed, "the body has \(body.count) bytes, the header says \(header.compressedSize)")
         }
         guard detached.count <= Limits.detachedBytes else {
             throw ProtocolError(.tooLarge, "the detached section is too large")

@@ -131,7 +131,9 @@ public final class BodyBuilder {
 
     /// The plain body, and the detached section (empty where no column is erasable).
     public func finish() -> (body: [UInt8], detached: [UInt8]) {
-        let order = tables.indices.sorted { Array(tables[$0].name.utf8).lexicographicallyPrecedes(tables[$1].name.utf8) }
+        let order = tables.indices.sorted {
+            Array(tables[$0].name.utf8).lexicographicallyPrecedes(tables[$1].name.utf8)
+        }
         var rank = [UInt64](repeating: 0, count: tables.count)
         for (place, table) in order.enumerated() { rank[table] = UInt64(place) }
 
@@ -150,7 +152,8 @@ public final class BodyBuilder {
         writer.ints(changes.predecessorRefs.map { $0 == 0 ? 0 : pinRank[Int($0) - 1] })
         writer.ints(changes.predecessorCounters)
         for table in order {
-            for (column, stream) in tables[table].streams.enumerated() where tables[table].used >> UInt64(column) & 1 == 1 {
+            for (column, stream) in tables[table].streams.enumerated()
+            where tables[table].used >> UInt64(column) & 1 == 1 {
                 stream.write(to: &writer)
             }
         }
@@ -235,7 +238,8 @@ enum HexIDs {
         return isHex ? out : nil
     }
 
-    private static func pack(_ digits: UnsafeBufferPointer<UInt8>, into out: UnsafeMutableBufferPointer<UInt8>) -> Bool {
+    private static func pack(_ digits: UnsafeBufferPointer<UInt8>, into out: UnsafeMutableBufferPointer<UInt8>) -> Bool
+    {
         for i in 0..<digits.count / 2 {
             guard let high = nibble(digits[2 * i]), let low = nibble(digits[2 * i + 1]) else { return false }
             out[i] = high << 4 | low

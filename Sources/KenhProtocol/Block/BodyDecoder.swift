@@ -337,6 +337,7 @@ public enum UTF8Check {
 
     public static func isTextWithoutNUL(_ bytes: UnsafeRawBufferPointer) -> Bool {
         if isASCIIWithoutNUL(bytes) { return true }
-        return !bytes.contains(0) && bytes.withMemoryRebound(to: UInt8.self) { String(validating: $0, as: UTF8.self) != nil }
+        return !bytes.contains(0)
+            && bytes.withMemoryRebound(to: UInt8.self) { String(validating: $0, as: UTF8.self) != nil }
     }
 }

@@ -42,7 +42,8 @@ struct BlockTable {
 
     /// Blocks that the centre has not acknowledged, in order, up to a number of bytes (but at least one).
     func unsent(limitBytes: Int, limitCount: Int) throws -> [Block] {
-        let read = try sql("SELECT \(Self.columns) FROM kenh_block WHERE sequence IS NULL ORDER BY seq LIMIT \(limitCount)")
+        let read = try sql(
+            "SELECT \(Self.columns) FROM kenh_block WHERE sequence IS NULL ORDER BY seq LIMIT \(limitCount)")
         defer { read.reset() }
         var blocks: [Block] = []
         var bytes = 0

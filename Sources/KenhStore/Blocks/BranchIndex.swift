@@ -97,7 +97,8 @@ final class BranchIndex: DotOrder {
 
     func addBranch(replica: ReplicaID, channel: Int, parent: Int?, first: UInt64) throws(StoreError) -> Int {
         let number = (branches.keys.max() ?? 0) + 1
-        let insert = try sql("INSERT INTO kenh_branch(number, replica, ch, parent, first_counter) VALUES(?, ?, ?, ?, ?)")
+        let insert = try sql(
+            "INSERT INTO kenh_branch(number, replica, ch, parent, first_counter) VALUES(?, ?, ?, ?, ?)")
         insert.bind(1, number)
         insert.bind(2, copying: replica.bytes)
         insert.bind(3, channel)

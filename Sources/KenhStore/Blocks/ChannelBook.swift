@@ -114,7 +114,8 @@ final class ChannelBook {
     /// Writes what changed; at the end of each transaction.
     func flush() throws(StoreError) {
         let update = try sql(
-            "UPDATE kenh_channel SET digest = ?2, epoch = ?3, sequence = ?4, log_hash = ?5, own_branch = ?6 WHERE number = ?1")
+            "UPDATE kenh_channel SET digest = ?2, epoch = ?3, sequence = ?4, log_hash = ?5, own_branch = ?6 WHERE number = ?1"
+        )
         for number in dirty {
             guard let channel = channels[number] else { continue }
             update.bind(1, number)

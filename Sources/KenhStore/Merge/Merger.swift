@@ -31,7 +31,8 @@ final class Merger {
         }
         guard let block = item.block else {
             throw StoreError(
-                .notFound, "the centre has a block of this device that is not here", advice: "sync again", recovery: .resync)
+                .notFound, "the centre has a block of this device that is not here", advice: "sync again",
+                recovery: .resync)
         }
         let channel = try core.channels.number(block.header.channel)
         let branch = try core.index.branch(for: block.header, channel: channel)
@@ -54,7 +55,10 @@ final class Merger {
     private func accept(_ hash: Hash256, _ acceptance: Delivery.Acceptance) throws {
         let known = try core.blocks.acceptance(of: hash)
         if let known, known.sequence == acceptance.sequence,
-            known.acceptedAt <= acceptance.acceptedAtMilliseconds { return }
+            known.acceptedAt <= acceptance.acceptedAtMilliseconds
+        {
+            return
+        }
         try core.blocks.accept(hash, sequence: acceptance.sequence, acceptedAt: acceptance.acceptedAtMilliseconds)
         if let known, known.acceptedAt <= acceptance.acceptedAtMilliseconds { return }
         guard let block = try core.blocks.block(hash),
@@ -68,7 +72,9 @@ final class Merger {
         guard !retimed.isEmpty else { return }
         var opened: [OpenedBlock] = []
         for block in retimed {
-            guard try core.index.block(hash: block.hash)?.isApplied == true, let ready = try open(block) else { continue }
+            guard try core.index.block(hash: block.hash)?.isApplied == true, let ready = try open(block) else {
+                continue
+            }
             opened.append(ready)
             // A tick above what is tolerated is how one overwrites a capped claim, and no fault of this clock.
             let claimed = HybridClock(milliseconds: block.header.lastClock.milliseconds)

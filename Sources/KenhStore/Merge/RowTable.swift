@@ -134,7 +134,8 @@ final class RowTable {
         if let failure { throw failure }
     }
 
-    func setConflict(_ isConflict: Bool, table: LocalTable, id: UnsafeRawBufferPointer, channel: Int) throws(StoreError) {
+    func setConflict(_ isConflict: Bool, table: LocalTable, id: UnsafeRawBufferPointer, channel: Int) throws(StoreError)
+    {
         let write = try sql(
             isConflict
                 ? "INSERT OR IGNORE INTO kenh_conflict(tbl, id, ch) VALUES(?, ?, ?)"

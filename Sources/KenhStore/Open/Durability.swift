@@ -30,12 +30,15 @@ public struct Durability: Sendable, Equatable {
         let level = try Self.read(sql, "PRAGMA synchronous") { $0.int(0) }
         guard mode == journalMode, level == synchronous else {
             throw StoreError(
-                .notDurable, "the store would not survive a power cut (journal \(mode ?? "?"), synchronous \(level ?? -1))",
+                .notDurable,
+                "the store would not survive a power cut (journal \(mode ?? "?"), synchronous \(level ?? -1))",
                 advice: "close other programs that use it and try again")
         }
     }
 
-    private static func read<T>(_ sql: StatementCache, _ pragma: String, _ get: (Statement) -> T) throws(StoreError) -> T? {
+    private static func read<T>(_ sql: StatementCache, _ pragma: String, _ get: (Statement) -> T) throws(StoreError)
+        -> T?
+    {
         let statement = try sql(pragma)
         defer { statement.reset() }
         return try statement.step() ? get(statement) : nil

@@ -42,10 +42,14 @@ package final class Statement {
     }
 
     /// Copies; for values that do not outlive the call.
-    package func bind(_ index: Int32, copying text: String) { sqlite3_bind_text(handle, index, text, -1, Self.transient) }
+    package func bind(_ index: Int32, copying text: String) {
+        sqlite3_bind_text(handle, index, text, -1, Self.transient)
+    }
 
     package func bind(_ index: Int32, copying blob: [UInt8]) {
-        if blob.isEmpty { sqlite3_bind_zeroblob(handle, index, 0) } else {
+        if blob.isEmpty {
+            sqlite3_bind_zeroblob(handle, index, 0)
+        } else {
             sqlite3_bind_blob(handle, index, blob, Int32(blob.count), Self.transient)
         }
     }
@@ -149,7 +153,8 @@ extension StoreError {
     init(sqliteCode code: Int32, detail: String) {
         switch code & 0xff {
         case SQLITE_BUSY, SQLITE_LOCKED:
-            self.init(.busy, "the store is in use by another program", advice: "try again in a moment", recovery: .retry)
+            self.init(
+                .busy, "the store is in use by another program", advice: "try again in a moment", recovery: .retry)
         case SQLITE_FULL:
             self.init(.diskFull, "the disk is full", advice: "free some space; nothing was changed", recovery: .retry)
         case SQLITE_READONLY:

@@ -59,7 +59,9 @@ public final class Store: Sendable {
 
     // MARK: opening
 
-    private static func open(_ path: String, schema: Schema, mustExist: Bool) throws(StoreError) -> (DatabaseQueue, StoreCore) {
+    private static func open(_ path: String, schema: Schema, mustExist: Bool) throws(StoreError) -> (
+        DatabaseQueue, StoreCore
+    ) {
         try StoreFile.check(path, mustExist: mustExist)
         var configuration = Configuration()
         configuration.foreignKeysEnabled = false

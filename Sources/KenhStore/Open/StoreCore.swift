@@ -77,7 +77,9 @@ final class StoreCore {
         if !isKnown { try notice(code, at: at, message) }
     }
 
-    func notice(_ code: String, table: String? = nil, id: Value = .null, at: Int64, _ message: String) throws(StoreError) {
+    func notice(_ code: String, table: String? = nil, id: Value = .null, at: Int64, _ message: String)
+        throws(StoreError)
+    {
         let insert = try sql("INSERT INTO kenh_notice(at, code, tbl, id, message) VALUES(?, ?, ?, ?, ?)")
         insert.bind(1, at)
         insert.bind(2, copying: code)

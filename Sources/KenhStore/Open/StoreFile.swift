@@ -11,14 +11,16 @@ enum StoreFile {
         guard path != ":memory:" else { return }
         guard let file = fopen(path, "rb") else {
             guard mustExist else { return }
-            throw StoreError(.notFound, "there is no store at \(path)", advice: "check --home, or join with kenh join URL")
+            throw StoreError(
+                .notFound, "there is no store at \(path)", advice: "check --home, or join with kenh join URL")
         }
         defer { fclose(file) }
         var head = [UInt8](repeating: 0, count: magic.count)
         let count = fread(&head, 1, head.count, file)
         guard count == 0 || head == magic else {
             throw StoreError(
-                .notADatabase, "\(path) is no SQLite database", advice: "check --home, or restore a backup; it was not touched")
+                .notADatabase, "\(path) is no SQLite database",
+                advice: "check --home, or restore a backup; it was not touched")
         }
     }
 
@@ -27,7 +29,8 @@ enum StoreFile {
         let version = try pragma(sql, "user_version")
         if application == 0, try isEmpty(sql) { return }
         guard application == SystemTables.applicationID else {
-            throw StoreError(.notAStore, "the database is not a store of Kenh's", advice: "check --home; it was not touched")
+            throw StoreError(
+                .notAStore, "the database is not a store of Kenh's", advice: "check --home; it was not touched")
         }
         guard version <= SystemTables.format else {
             throw StoreError(

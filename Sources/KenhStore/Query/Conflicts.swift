@@ -57,7 +57,8 @@ extension Store {
         let isOpen = try hasConflict(table, id, column)
         try write(officer: officer) { transaction in
             let numbers = try self.columnNumbers(table, column, transaction)
-            let shown = try transaction.rows("SELECT \(quoted(column)) AS v FROM \(quoted(table)) WHERE id = ?", [id]).first
+            let shown = try transaction.rows("SELECT \(quoted(column)) AS v FROM \(quoted(table)) WHERE id = ?", [id])
+                .first
             guard isOpen, shown != nil else {
                 throw StoreError(
                     .notFound, "\(table).\(column) of \(id) has no conflict", advice: "list them with kenh conflicts")
@@ -76,7 +77,8 @@ extension Store {
             let names = declared.allColumnNames.map(quoted).joined(separator: ", ")
             let before = try transaction.pendingCount()
             try transaction.execute(
-                "INSERT OR REPLACE INTO \(quoted(table))(\(names)) SELECT \(names) FROM \(quoted(table)) WHERE id = ?", [id])
+                "INSERT OR REPLACE INTO \(quoted(table))(\(names)) SELECT \(names) FROM \(quoted(table)) WHERE id = ?",
+                [id])
             guard try transaction.pendingCount() > before else {
                 throw StoreError(.notFound, "\(table) has no row \(id)", advice: "list them with kenh conflicts")
             }
@@ -92,7 +94,8 @@ extension Store {
                 .notFound, "\(table) has no column \(column)",
                 advice: "its columns are \(declared.columns.map(\.name).joined(separator: ", "))")
         }
-        let number = try transaction.rows("SELECT number FROM kenh_table WHERE name = ?", [.text(table)]).first?["number"]
+        let number = try transaction.rows("SELECT number FROM kenh_table WHERE name = ?", [.text(table)]).first?[
+            "number"]
         guard case .integer(let number)? = number else { throw Self.noTable(table) }
         return (number, at)
     }
@@ -104,7 +107,9 @@ extension Store {
 
 extension StoreTransaction {
     fileprivate func pendingCount() throws(StoreError) -> Int64 {
-        guard case .integer(let count)? = try rows("SELECT count(*) AS n FROM kenh_pending").first?["n"] else { return 0 }
+        guard case .integer(let count)? = try rows("SELECT count(*) AS n FROM kenh_pending").first?["n"] else {
+            return 0
+        }
         return count
     }
 
@@ -210,7 +215,9 @@ struct ConflictReader {
                 loudness: declared.loudness,
                 kind: .values(
                     column: declared.name, shown: try value(state.writes[shown], shownValue),
-                    losers: try different.map { try value(state.writes[$0], state.writes[$0].heldValue(column) ?? .null) }))
+                    losers: try different.map {
+                        try value(state.writes[$0], state.writes[$0].heldValue(column) ?? .null)
+                    }))
         }
     }
 

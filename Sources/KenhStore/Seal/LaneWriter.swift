@@ -41,7 +41,9 @@ final class LaneWriter {
         previous = head?.hash ?? .zero
         nextCounter = (head?.last ?? 0) + 1
         firstUnsealed = nextCounter
-        if let own { branch = own } else {
+        if let own {
+            branch = own
+        } else {
             branch = try core.index.addBranch(replica: identity.replica, channel: channel, parent: nil, first: 1)
             core.channels.setOwnBranch(branch, of: channel)
         }

@@ -129,7 +129,9 @@ final class Sealer {
             let isInserted = entry.kind == .insert
             guard let found = try core.rows.load(table: table, id: bytes, isInserted: isInserted, into: &row.state)
             else { return }
-            if found.channel != entry.channel || !found.others.isEmpty { shared.append(RowRef(table: table, id: row.id)) }
+            if found.channel != entry.channel || !found.others.isEmpty {
+                shared.append(RowRef(table: table, id: row.id))
+            }
             if found.channel == entry.channel {
                 row.isNew = false
             } else if let other = found.others.first(where: { $0.channel == entry.channel }) {
@@ -257,7 +259,8 @@ final class Sealer {
         let numbers = table.declaredNumbers
         var place = local.entry.valueStart
         ColumnSet(rawValue: local.entry.mask).forEach { declared in
-            appendCaptured(chunk.values[place], chunk, column: numbers[declared], of: table, to: builder, number: number)
+            appendCaptured(
+                chunk.values[place], chunk, column: numbers[declared], of: table, to: builder, number: number)
             place += 1
         }
     }
@@ -302,7 +305,8 @@ final class Sealer {
     private func currentValues(of table: LocalTable) throws -> [Int: Value]? {
         let values = try TableLine(core: core, table: table).read(id: row.id)
         return values.map {
-            Dictionary(uniqueKeysWithValues: $0.enumerated().map { (table.declaredNumbers[$0], sendable($1, $0, table)) })
+            Dictionary(
+                uniqueKeysWithValues: $0.enumerated().map { (table.declaredNumbers[$0], sendable($1, $0, table)) })
         }
     }
 

@@ -22,7 +22,9 @@ extension Simulation {
         try check(isDeep: true)
         try checkTables()
         try checkLedger()
-        for node in nodes { trace.add("\(node.number) \(try node.store().settledDigests().values.map(\.bytes.hex).sorted())") }
+        for node in nodes {
+            trace.add("\(node.number) \(try node.store().settledDigests().values.map(\.bytes.hex).sorted())")
+        }
     }
 
     private func settle() throws {

@@ -22,7 +22,8 @@ struct Conflicts: AsyncParsableCommand {
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "List the open conflicts.",
-            discussion: "EXAMPLES\n  kenh conflicts list --home ~/kenh\n  kenh conflicts list --table work_item --home ~/kenh")
+            discussion:
+                "EXAMPLES\n  kenh conflicts list --home ~/kenh\n  kenh conflicts list --table work_item --home ~/kenh")
 
         @OptionGroup var home: HomeOptions
         @OptionGroup var output: OutputOptions
@@ -81,14 +82,17 @@ struct Conflicts: AsyncParsableCommand {
                 throw Conflicts.unknown(table)
             }
             guard declared.idType == .blob else { return .text(id) }
-            guard let bytes = [UInt8](hex: id) else { throw Failure(.badData, "the id “\(id)” is not hex, as those of \(table) are; kenh conflicts shows it") }
+            guard let bytes = [UInt8](hex: id) else {
+                throw Failure(.badData, "the id “\(id)” is not hex, as those of \(table) are; kenh conflicts shows it")
+            }
             return .blob(bytes)
         }
 
         @discardableResult
         private func find(_ store: Store, _ matches: (Conflict.Kind) -> Bool) throws -> Conflict {
             let row = try rowID(store)
-            guard let found = try store.conflicts(table: table).first(where: { $0.id == row && matches($0.kind) }) else {
+            guard let found = try store.conflicts(table: table).first(where: { $0.id == row && matches($0.kind) })
+            else {
                 throw Failure(.noInput, "\(table) \(id) has no such conflict; kenh conflicts lists them")
             }
             return found
@@ -115,10 +119,15 @@ struct Conflicts: AsyncParsableCommand {
         private func typed(_ text: String, like type: ColumnType?) throws -> Value {
             switch type {
             case .integer:
-                guard let number = Int64(text) else { throw Failure(.badData, "“\(text)” is no whole number, which the column needs; give one with --value") }
+                guard let number = Int64(text) else {
+                    throw Failure(
+                        .badData, "“\(text)” is no whole number, which the column needs; give one with --value")
+                }
                 return .integer(number)
             case .real:
-                guard let number = Double(text) else { throw Failure(.badData, "“\(text)” is no number, which the column needs; give one with --value") }
+                guard let number = Double(text) else {
+                    throw Failure(.badData, "“\(text)” is no number, which the column needs; give one with --value")
+                }
                 return .real(number)
             default: return .text(text)
             }
@@ -172,11 +181,13 @@ struct ConflictOutput: Encodable {
             var lines = ["\(conflict.table) \(conflict.id) · \(column) (\(conflict.loudness.rawValue))"]
             lines.append("  shown  “\(shown.value)”  \(author(shown)), \(Instant.text(shown.atMilliseconds))")
             for (place, loser) in losers.enumerated() {
-                lines.append("  \(place + 1)      “\(loser.value)”  \(author(loser)), \(Instant.text(loser.atMilliseconds))")
+                lines.append(
+                    "  \(place + 1)      “\(loser.value)”  \(author(loser)), \(Instant.text(loser.atMilliseconds))")
             }
             return lines.joined(separator: "\n")
         case .keptDespiteDelete(let editors):
-            return "\(conflict.table) \(conflict.id) · was deleted while \(editors.joined(separator: ", ")) edited it; kept"
+            return
+                "\(conflict.table) \(conflict.id) · was deleted while \(editors.joined(separator: ", ")) edited it; kept"
         }
     }
 }

@@ -58,7 +58,8 @@ struct CellHome: Sendable {
 
     init(_ home: Home, settings: Settings, cancellation: Cancellation = Cancellation()) throws {
         store = try home.openStore()
-        guard try home.role(store) == .cell, let url = try settings.string("url") ?? store.fact("centre_url").string else {
+        guard try home.role(store) == .cell, let url = try settings.string("url") ?? store.fact("centre_url").string
+        else {
             throw Failure(.configuration, "\(home.path) is the centre's home; give a cell's with --home")
         }
         self.url = url

@@ -39,7 +39,8 @@ struct History: AsyncParsableCommand {
     private static func item(_ item: HistoryItem) -> Item {
         Item(
             kind: "\(item.kind)", author: item.author, officer: item.officer.isEmpty ? nil : item.officer,
-            claimedAt: Instant.text(item.claimedAtMilliseconds), acceptedAt: item.acceptedAtMilliseconds.map(Instant.text),
+            claimedAt: Instant.text(item.claimedAtMilliseconds),
+            acceptedAt: item.acceptedAtMilliseconds.map(Instant.text),
             replica: item.replica.bytes.hex, counter: item.counter, channel: item.channel, supersedes: item.supersedes,
             values: Dictionary(item.values.map { ($0.column, "\($0.value)") }) { $1 })
     }

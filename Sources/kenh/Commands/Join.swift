@@ -67,7 +67,8 @@ struct Joining {
             throw Failure(.badData, "\(home.path) has joined already; choose another --home")
         }
         do { transport = try CurlTransport(try settings.curl(baseURL: url)) } catch let error as TransportError
-        where error.code == .invalidURL { throw Failure(.usage, error.message) }
+            where error.code == .invalidURL
+        { throw Failure(.usage, error.message) }
     }
 
     func join(code: EnrolmentCode, deviceName: String) throws -> (code: String, name: String) {
@@ -105,6 +106,8 @@ struct Joining {
     private func keep(_ key: SigningKey, _ replica: ReplicaID) throws {
         try home.makeFolder()
         try (replica.bytes.hex + "\n").write(toFile: replicaPath, atomically: true, encoding: .utf8)
-        if !FileManager.default.fileExists(atPath: home.deviceKeyPath) { try SecretFile.keep(key, at: home.deviceKeyPath) }
+        if !FileManager.default.fileExists(atPath: home.deviceKeyPath) {
+            try SecretFile.keep(key, at: home.deviceKeyPath)
+        }
     }
 }

@@ -46,9 +46,13 @@ struct Status: AsyncParsableCommand {
     }
 
     private func text(_ result: Result, _ status: StoreStatus) -> String {
-        var lines = [result.role == "centre" ? "The centre's store" : "Cell \(result.cell ?? "?"), centre \(result.centre ?? "?")"]
+        var lines = [
+            result.role == "centre"
+                ? "The centre's store" : "Cell \(result.cell ?? "?"), centre \(result.centre ?? "?")"
+        ]
         let unsent = result.pendingChanges + result.unsentChanges
-        lines.append(unsent == 0 ? "Everything is sent." : "\(unsent) changes unsent, since \(result.unsentSince ?? "now").")
+        lines.append(
+            unsent == 0 ? "Everything is sent." : "\(unsent) changes unsent, since \(result.unsentSince ?? "now").")
         if result.heldBlocks > 0 { lines.append("\(result.heldBlocks) blocks wait for others.") }
         lines.append(
             result.conflicts == 0 ? "No conflicts." : "\(result.conflicts) conflicts: kenh conflicts lists them.")

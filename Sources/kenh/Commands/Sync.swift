@@ -40,12 +40,16 @@ struct Sync: AsyncParsableCommand {
         Progress.clear()
         try show(report)
         guard report.refusals.isEmpty else {
-            throw Failure(.refused, "the centre refused \(report.refusals.count) blocks: \(report.refusals[0]); run kenh verify here, then ask the centre")
+            throw Failure(
+                .refused,
+                "the centre refused \(report.refusals.count) blocks: \(report.refusals[0]); run kenh verify here, then ask the centre"
+            )
         }
         guard report.unequalChannels.isEmpty else {
             throw Failure(
                 .findings,
-                "the merged state differs from the centre's in \(report.unequalChannels.joined(separator: ", ")); run kenh verify")
+                "the merged state differs from the centre's in \(report.unequalChannels.joined(separator: ", ")); run kenh verify"
+            )
         }
     }
 
@@ -55,7 +59,9 @@ struct Sync: AsyncParsableCommand {
             unequalChannels: report.unequalChannels, refusals: report.refusals, heldBlocks: report.heldBlocks)
         try output.print(result) {
             var line = "\(report.sentChanges) changes sent, \(report.mergedChanges) merged"
-            if report.clockOffsetMilliseconds != 0 { line += "; this clock is off by \(-report.clockOffsetMilliseconds / 1000) s" }
+            if report.clockOffsetMilliseconds != 0 {
+                line += "; this clock is off by \(-report.clockOffsetMilliseconds / 1000) s"
+            }
             if report.heldBlocks > 0 { line += "; \(report.heldBlocks) blocks wait for others" }
             return line
         }

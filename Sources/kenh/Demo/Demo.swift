@@ -36,7 +36,8 @@ struct Demo: AsyncParsableCommand {
         let language = Language(locale: environment["KENH_LANG"] ?? environment["LC_ALL"] ?? environment["LANG"])
         let demo = DemoRun(folder: folder, seed: seed, language: language)
         let status = try await demo.run(
-            keep: keep || environment["KEEP"] == "1", checker: FileManager.default.fileExists(atPath: checker) ? checker : nil)
+            keep: keep || environment["KEEP"] == "1",
+            checker: FileManager.default.fileExists(atPath: checker) ? checker : nil)
         guard status == 0 else { throw ExitCode(status) }
     }
 

@@ -31,7 +31,9 @@ final class DemoProcesses {
     }
 
     /// Runs a command to its end and gives what it printed.
-    static func run(_ program: String, _ arguments: [String], input: String = "") throws -> (status: Int32, output: String) {
+    static func run(_ program: String, _ arguments: [String], input: String = "") throws -> (
+        status: Int32, output: String
+    ) {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: program)
         process.arguments = arguments

@@ -99,8 +99,9 @@ final class DemoRun {
 
     private func writeCode(_ code: String, for cell: String) throws {
         let path = codePath(cell)
-        guard FileManager.default.createFile(
-            atPath: path, contents: Data(code.utf8), attributes: [.posixPermissions: 0o600])
+        guard
+            FileManager.default.createFile(
+                atPath: path, contents: Data(code.utf8), attributes: [.posixPermissions: 0o600])
         else { throw Failure(.disk, "\(path) cannot be written") }
     }
 
@@ -128,7 +129,8 @@ final class DemoRun {
             let (status, output) = try DemoProcesses.run(
                 DemoProcesses.program,
                 [
-                    "join", "http://127.0.0.1:\(forwarder.port)", "--home", home(cell).path, "--code-file", codePath(cell),
+                    "join", "http://127.0.0.1:\(forwarder.port)", "--home", home(cell).path, "--code-file",
+                    codePath(cell),
                     "--device-name", "laptop-\(cell)",
                 ])
             guard status == 0 else { throw Failure(.failure, "\(cell) could not join: \(output)") }
@@ -169,7 +171,8 @@ final class DemoRun {
         case .sql(let script):
             // Any SQLite tool will do; its transactions only have to wait for the daemon's.
             let (status, output) = try DemoProcesses.run(
-                "/usr/bin/env", ["sqlite3", "-bail", "-cmd", ".timeout 10000", home(step.cell).storePath], input: script)
+                "/usr/bin/env", ["sqlite3", "-bail", "-cmd", ".timeout 10000", home(step.cell).storePath], input: script
+            )
             guard status == 0 else { throw Failure(.failure, "sqlite3 refused the script of \(step.cell): \(output)") }
         }
     }
@@ -229,7 +232,8 @@ final class DemoRun {
         let central = try settled(centre) ?? [:]
         for (channel, digest) in central.sorted(by: { $0.key < $1.key }) {
             let equal = try cells.filter { try settled(home($0))?[channel] == digest }.count
-            print("   \(channel.padding(toLength: 10, withPad: " ", startingAt: 0)) \(digest)  = \(equal)/\(cells.count)")
+            print(
+                "   \(channel.padding(toLength: 10, withPad: " ", startingAt: 0)) \(digest)  = \(equal)/\(cells.count)")
         }
     }
 
@@ -260,7 +264,8 @@ final class DemoRun {
         guard let checker else { return 0 }
         say("\n── Kiểm tra độc lập", "\n── An independent check")
         fflush(nil)
-        let (status, output) = try DemoProcesses.run("/usr/bin/env", ["python3", checker, folder, "--min-rows", "1000"])
+        let (status, output) = try DemoProcesses.run(
+            "/usr/bin/env", ["python3", checker, folder, "--min-rows", "1000"])
         print(output, terminator: "")
         return status
     }

@@ -33,7 +33,8 @@ struct Home {
             try FileManager.default.createDirectory(
                 atPath: path + "/" + name, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
         } catch {
-            throw Failure(.disk, "the folder \(path) cannot be made; check its path, its permissions and the disk's free space")
+            throw Failure(
+                .disk, "the folder \(path) cannot be made; check its path, its permissions and the disk's free space")
         }
     }
 
@@ -50,7 +51,8 @@ struct Home {
     func role(_ store: Store) throws -> Role {
         guard let name = try store.fact("role").string, let role = Role(rawValue: name) else {
             throw CellError(
-                .notJoined, "the store at \(path) has not joined an organisation; run kenh join URL", recovery: .askAPerson)
+                .notJoined, "the store at \(path) has not joined an organisation; run kenh join URL",
+                recovery: .askAPerson)
         }
         return role
     }

@@ -7,7 +7,8 @@ enum SecretFile {
     /// Nothing stands at `path` before the whole key does, so that a full disk or a power cut leaves no damaged key.
     static func keep(_ key: SigningKey, at path: String) throws {
         guard !FileManager.default.fileExists(atPath: path) else {
-            throw Failure(.badData, "there is a key at \(path) already, which is never overwritten; choose another --home")
+            throw Failure(
+                .badData, "there is a key at \(path) already, which is never overwritten; choose another --home")
         }
         let draft = path + ".new"
         unlink(draft)
@@ -21,7 +22,8 @@ enum SecretFile {
 
     private static func cannotWrite(_ path: String) -> Failure {
         let reason = String(cString: strerror(errno))
-        return Failure(.disk, "the key file \(path) cannot be written (\(reason)); check the folder and the disk's free space")
+        return Failure(
+            .disk, "the key file \(path) cannot be written (\(reason)); check the folder and the disk's free space")
     }
 
     /// The key at `path`; one is made where there is none, so that what was cut short can be done again.

@@ -24,7 +24,10 @@ struct Settings {
                 name: "flags",
                 values: Dictionary(
                     uniqueKeysWithValues: flags.map {
-                        (AbsoluteConfigKey($0.key.split(separator: ".").map(String.init)), ConfigValue(.string($0.value), isSecret: false))
+                        (
+                            AbsoluteConfigKey($0.key.split(separator: ".").map(String.init)),
+                            ConfigValue(.string($0.value), isSecret: false)
+                        )
                     })),
             EnvironmentVariablesProvider(),
         ]
@@ -80,7 +83,8 @@ struct Settings {
         let interval = try int("sync.interval", in: Self.intervalSeconds, default: 900)
         let cap = Int64(max(interval, 60)) * 1000
         return SyncSchedule.Options(
-            intervalSeconds: interval, backoff: Backoff(baseMilliseconds: min(5000, Int64(interval) * 1000), capMilliseconds: cap))
+            intervalSeconds: interval,
+            backoff: Backoff(baseMilliseconds: min(5000, Int64(interval) * 1000), capMilliseconds: cap))
     }
 }
 
@@ -94,7 +98,9 @@ struct HomeOptions: ParsableArguments {
     var home: String?
 
     func resolve() throws -> Home {
-        if let path = home ?? ProcessInfo.processInfo.environment["KENH_HOME"], !path.isEmpty { return Home(path: path) }
+        if let path = home ?? ProcessInfo.processInfo.environment["KENH_HOME"], !path.isEmpty {
+            return Home(path: path)
+        }
         throw Failure(.usage, "which store? give --home DIR or set KENH_HOME")
     }
 }

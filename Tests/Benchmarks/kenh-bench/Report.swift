@@ -37,9 +37,12 @@ struct Report: Encodable {
 
     /// For people, one line a step.
     var table: String {
-        let title = "ITEM-1, \(rows) rows, \(runs) runs; SQLite \(machine.sqlite), journal \(machine.journalMode), "
+        let title =
+            "ITEM-1, \(rows) rows, \(runs) runs; SQLite \(machine.sqlite), journal \(machine.journalMode), "
             + "synchronous \(machine.synchronous), \(machine.cores) cores"
-        let head = Self.line(["step", "median", "min", "max", "unit", "÷ plain", "by CPU", "wall s", "CPU s", "peak MB"])
+        let head = Self.line([
+            "step", "median", "min", "max", "unit", "÷ plain", "by CPU", "wall s", "CPU s", "peak MB",
+        ])
         return ([title, head] + steps.map(Self.line)).joined(separator: "\n")
     }
 

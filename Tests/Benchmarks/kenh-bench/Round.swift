@@ -33,14 +33,18 @@ final class Round {
         let inserts = try capture(writer, plain)
         let changes = try captureUpdates(writer)
         try Verification.sameRows(writer.path, file("plain"))
-        if !wanted.isDisjoint(with: [.mergeBase, .mergeAgain, .mergeUpdates]) { try merge(inserts, changes, of: writer) }
+        if !wanted.isDisjoint(with: [.mergeBase, .mergeAgain, .mergeUpdates]) {
+            try merge(inserts, changes, of: writer)
+        }
         if wanted.contains(.mergeConflicts) { try conflict(inserts, changes, of: writer) }
         try await exchange(wanted)
     }
 
     private func file(_ name: String) -> String { "\(folder)/\(name).db" }
 
-    private func store(_ name: String, number: UInt8) throws -> BenchStore { try BenchStore(file(name), number: number) }
+    private func store(_ name: String, number: UInt8) throws -> BenchStore {
+        try BenchStore(file(name), number: number)
+    }
 
     private func time(_ step: Step, _ body: () throws -> Void) rethrows {
         samples.append(try Sample(step, rows: base.count, body))

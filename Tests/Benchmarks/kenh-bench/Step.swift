@@ -30,7 +30,8 @@ enum Step: String, CaseIterable {
     /// The plain step that limits this one.
     var plain: Step? {
         switch self {
-        case .plainInsert, .captureInsert, .sealInserts, .mergeBase, .mergeAgain, .exchangeUp, .exchangeDown: .plainInsert
+        case .plainInsert, .captureInsert, .sealInserts, .mergeBase, .mergeAgain, .exchangeUp, .exchangeDown:
+            .plainInsert
         case .plainUpdate, .captureUpdate, .sealUpdates, .mergeUpdates, .mergeConflicts: .plainUpdate
         case .size, .sizeWithoutLog, .baseWire, .updateWire: nil
         }

@@ -35,7 +35,8 @@ struct Summary: Encodable {
 
     private static func ratio(_ step: Step, _ runs: [[Sample]], _ of: (Sample, Sample) -> Double) -> Double? {
         let ratios: [Double] = runs.compactMap { run in
-            guard let own = run.first(where: { $0.step == step }), let plain = run.first(where: { $0.step == step.plain })
+            guard let own = run.first(where: { $0.step == step }),
+                let plain = run.first(where: { $0.step == step.plain })
             else { return nil }
             return of(own, plain)
         }

@@ -10,7 +10,9 @@ enum Verification {
     static func sameRows(_ a: String, _ b: String) throws {
         let database = try RawDatabase(a)
         try database.execute("ATTACH '\(b)' AS other")
-        let (mine, theirs) = ("SELECT \(ItemTable.columns) FROM main.item", "SELECT \(ItemTable.columns) FROM other.item")
+        let (mine, theirs) = (
+            "SELECT \(ItemTable.columns) FROM main.item", "SELECT \(ItemTable.columns) FROM other.item"
+        )
         let count = try database.integer("SELECT count(*) FROM main.item")
         try WrongResult.check(try database.integer("SELECT count(*) FROM other.item") == count, "row counts differ")
         let missing = try database.integer("SELECT count(*) FROM (\(mine) EXCEPT \(theirs))")

@@ -63,7 +63,9 @@ struct Node: Sendable {
         for name in (try? FileManager.default.subpathsOfDirectory(atPath: folder.path)) ?? [] {
             let path = folder.appendingPathComponent(name).path
             var isFolder: ObjCBool = false
-            guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), !isFolder.boolValue else { continue }
+            guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), !isFolder.boolValue else {
+                continue
+            }
             found[name] = FileManager.default.contents(atPath: path)
         }
         return found
