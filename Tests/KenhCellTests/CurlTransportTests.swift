@@ -153,6 +153,7 @@ struct CurlTransportTests {
         arguments: [
             LoopbackAnswer.bytesThenClose("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nonly this"),
             .bytesThenClose("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n10\r\nabc"),
+            .bytesThenClose("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n"),
             .close,
         ])
     func cutShort(answer: LoopbackAnswer) throws {

@@ -30,11 +30,16 @@ struct TestFailure: Error, CustomStringConvertible {
 
 /// A process that runs with its input and output in files, and is ended by its id.
 final class Child: Sendable {
-    private let process: Process
+    let id: pid_t
     private let command: String
     private let files: URL
-    private let hasEnded = DispatchSemaphore(value: 0)
-    private let outcome = Mutex<Outcome?>(nil)
+    private struct State {
+        /// Nil while it runs; then its id may be another's.
+        var status: Int32?
+        var outcome: Outcome?
+    }
+    private let state: Mutex<State>
+    private let hasEnded: DispatchSemaphore
 
     /// - Parameters:
     ///   - files: a folder for the process's input and output; its working folder, too.
@@ -47,50 +52,47 @@ final class Child: Sendable {
             throw TestFailure("\(program) is not there; build kenh beside the tests, or set KENH_BINARY")
         }
         command = ([program] + arguments).joined(separator: " ")
-        self.files = files.appendingPathComponent("run-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(at: self.files, withIntermediateDirectories: true)
-        process = Process()
-        process.executableURL = URL(fileURLWithPath: program)
-        process.arguments = arguments
-        process.currentDirectoryURL = files
+        let own = files.appendingPathComponent("run-\(UUID().uuidString)")
+        self.files = own
+        try FileManager.default.createDirectory(at: own, withIntermediateDirectories: true)
+        try Data(input.utf8).write(to: own.appendingPathComponent("in"))
         let path = ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin"
-        process.environment = ["PATH": path, "HOME": files.path].merging(environment) { $1 }
-        try Data(input.utf8).write(to: file("in"))
-        for name in ["out", "err"] { try Data().write(to: file(name)) }
-        process.standardInput = try FileHandle(forReadingFrom: file("in"))
-        process.standardOutput = try FileHandle(forWritingTo: file("out"))
-        process.standardError = try FileHandle(forWritingTo: file("err"))
-        let hasEnded = hasEnded
-        process.terminationHandler = { _ in hasEnded.signal() }
-        try process.run()
+        state = Mutex(State())
+        hasEnded = DispatchSemaphore(value: 0)
+        id = try Spawn.start(
+            program, arguments, environment: ["PATH": path, "HOME": files.path].merging(environment) { $1 },
+            files: Spawn.Files(
+                folder: files.path, input: own.appendingPathComponent("in").path,
+                output: own.appendingPathComponent("out").path, errors: own.appendingPathComponent("err").path))
+        Thread.detachNewThread { [self] in
+            Spawn.waitForEnd(of: id)
+            state.withLock { $0.status = Spawn.reap(id) }
+            hasEnded.signal()
+        }
     }
-
-    private func file(_ name: String) -> URL { files.appendingPathComponent(name) }
 
     private func text(_ name: String) -> String {
-        (try? Data(contentsOf: file(name))).map { String(decoding: $0, as: UTF8.self) } ?? ""
+        let data = try? Data(contentsOf: files.appendingPathComponent(name))
+        return data.map { String(decoding: $0, as: UTF8.self) } ?? ""
     }
 
-    var id: pid_t { process.processIdentifier }
-    var isRunning: Bool { process.isRunning }
+    var isRunning: Bool { state.withLock { $0.status == nil } }
     /// What it has said so far.
     var errorsSoFar: String { text("err") }
     var outputSoFar: String { text("out") }
 
-    func send(_ signal: Int32) { if process.isRunning { kill(id, signal) } }
+    func send(_ signal: Int32) { state.withLock { if $0.status == nil { kill(id, signal) } } }
 
     /// Waits for its end; what hangs is killed, and its outcome says so.
     func wait(seconds: Int = 120) -> Outcome {
-        if let known = outcome.withLock({ $0 }) { return known }
+        if let known = state.withLock({ $0.outcome }) { return known }
         if hasEnded.wait(timeout: .now() + .seconds(seconds)) == .timedOut {
-            kill(id, SIGKILL)
+            send(SIGKILL)
             hasEnded.wait()
         }
-        let wasSignalled = process.terminationReason == .uncaughtSignal
-        let result = Outcome(
-            command: command, status: (wasSignalled ? 128 : 0) + process.terminationStatus, output: text("out"),
-            errors: text("err"))
-        outcome.withLock { $0 = result }
+        let status = state.withLock { $0.status } ?? -1
+        let result = Outcome(command: command, status: status, output: text("out"), errors: text("err"))
+        state.withLock { $0.outcome = result }
         try? FileManager.default.removeItem(at: files)
         return result
     }

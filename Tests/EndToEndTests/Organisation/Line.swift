@@ -82,7 +82,7 @@ final class Line: Sendable {
 
     private func acceptAll() {
         while true {
-            let client = accept(listener, nil, nil)
+            let client = Loopback.accept(listener)
             if state.withLock({ $0.isStopped }) { break }
             guard client >= 0 else { continue }
             Thread.detachNewThread { [self] in forward(client) }
@@ -180,6 +180,13 @@ enum Loopback {
         }
         guard isListening else { throw TestFailure("no port on loopback can be opened") }
         return (listener, UInt16(bigEndian: address.sin_port))
+    }
+
+    /// Blocks until somebody calls; below 0 once the listener has ended.
+    static func accept(_ listener: Int32) -> Int32 {
+        let socket = Foundation.accept(listener, nil, nil)
+        if socket >= 0 { _ = fcntl(socket, F_SETFD, FD_CLOEXEC) }
+        return socket
     }
 
     static func connect(_ port: UInt16) -> Int32? {

@@ -69,7 +69,7 @@ extension Loopback {
         Thread.detachNewThread {
             var kept: [Int32] = []
             while true {
-                let socket = accept(listener, nil, nil)
+                let socket = Loopback.accept(listener)
                 guard socket >= 0 else { break }
                 if serve(socket) { close(socket) } else { kept.append(socket) }
             }
