@@ -22,9 +22,7 @@ extension Simulation {
         try check(isDeep: true)
         try checkTables()
         try checkLedger()
-        for node in nodes {
-            trace.add("\(node.number) \(try node.store().settledDigests().values.map(\.bytes.hex).sorted())")
-        }
+        for node in nodes { trace.add("\(node.number) \(try digests(node))") }
     }
 
     private func settle() throws {

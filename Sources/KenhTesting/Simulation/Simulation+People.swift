@@ -44,15 +44,17 @@ extension Simulation {
             } else {
                 try store.write(officer: Self.officer(salt)) { try write(OwnWrites(transaction: $0)) }
             }
-        } catch is ChangeOfMind {
-            count(.rollback)
-            ledger.rollBack(draft)
-            return "taken back"
         } catch {
             ledger.rollBack(draft)
-            throw error
+            return try takenBack(error)
         }
         return enter(draft, node)
+    }
+
+    private func takenBack(_ error: any Error) throws -> String {
+        guard error is ChangeOfMind else { throw error }
+        count(.rollback)
+        return "taken back"
     }
 
     /// What was committed after the machine's death was never committed.

@@ -122,7 +122,7 @@ extension Simulation {
         return try sync.run()
     }
 
-    private func digests(_ node: SimulatedNode) throws -> String {
+    func digests(_ node: SimulatedNode) throws -> String {
         try node.store().settledDigests().sorted { $0.key < $1.key }.map { "\($0.key) \($0.value.bytes.hex)" }
             .joined(separator: ", ")
     }

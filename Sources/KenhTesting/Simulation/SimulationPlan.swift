@@ -28,9 +28,8 @@ public struct SimulationPlan: Sendable {
     }
 
     public var text: String {
-        let head =
-            "seed \(seed), \(cellCount) cells, restores of \(restores), line \(linkPercent) %, \(steps.count) steps"
-        return ([head] + steps.map { "  \($0)" }).joined(separator: "\n")
+        let head = "seed \(seed), \(cellCount) cells, restores of \(restores), line \(linkPercent) %"
+        return (["\(head), \(steps.count) steps"] + steps.map { "  \($0)" }).joined(separator: "\n")
     }
 }
 

@@ -1,5 +1,5 @@
-/// One step of a simulation. Numbers are taken modulo what there is, and each step draws from a seed of its own, so that
-/// it has a meaning whatever was left out before it.
+/// One step of a simulation. Numbers are taken modulo what there is, and each step draws from a seed of its own, so
+/// that it has a meaning whatever was left out before it.
 public struct SimulationStep: Hashable, Sendable {
     public enum Action: Hashable, Sendable {
         /// One transaction of somebody's: a few statements, by Kenh or by another program.
