@@ -43,7 +43,9 @@ struct Join: AsyncParsableCommand {
             guard let data = FileManager.default.contents(atPath: codeFile) else {
                 throw Failure(.noInput, "the code file \(codeFile) cannot be read; check --code-file")
             }
-            return String(decoding: data, as: UTF8.self)
+            // `kenh central device add CB1 > code.txt` writes advice under the code.
+            return String(decoding: data, as: UTF8.self).split(whereSeparator: \.isNewline).map(String.init)
+                .first { !$0.allSatisfy(\.isWhitespace) } ?? ""
         }
         if isatty(STDIN_FILENO) == 1 { StandardError.write("Code: ") }
         guard let line = readLine(), !line.isEmpty else {
