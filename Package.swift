@@ -101,7 +101,7 @@ let package = Package(
         tests("KenhProtocolTests", ["KenhMerge", "KenhProtocol", "KenhTesting", crypto]),
         tests("KenhStoreTests", ["KenhMerge", "KenhProtocol", "KenhStore", "KenhTesting", grdb]),
         tests("KenhCellTests", ["KenhCell", "KenhProtocol", "KenhStore", "KenhTesting"]),
-        tests("KenhHubTests", ["KenhHub", "KenhMerge", "KenhProtocol", "KenhStore", "KenhTesting"]),
+        tests("KenhHubTests", ["KenhCell", "KenhHub", "KenhMerge", "KenhProtocol", "KenhStore", "KenhTesting"]),
         tests(
             "KenhHTTPTests",
             ["KenhHTTP", "KenhHub", "KenhProtocol", "KenhTesting", hummingbird, hummingbirdTesting, httpTypes]),

@@ -10,7 +10,7 @@ struct SyncSessionTests {
     private let replica = ReplicaID(high: 1, low: 2)
 
     private func started() -> SyncSession {
-        var session = SyncSession(replica: replica)
+        var session = SyncSession()
         _ = session.handle(.started)
         _ = session.handle(.outboxRead(outbox(hasMore: false)))
         return session
@@ -18,7 +18,7 @@ struct SyncSessionTests {
 
     private func outbox(hasMore: Bool) -> Store.Outbox {
         Store.Outbox(
-            blocks: [],
+            replica: replica, blocks: [],
             cursors: [ChannelCursor(channel: "org", epoch: [1], sequence: 7, logHash: Hash256(1, 2, 3, 4))],
             hasMore: hasMore)
     }
@@ -45,7 +45,7 @@ struct SyncSessionTests {
 
     @Test("reads the outbox first, and sends what it holds with the place in every log")
     func beginning() throws {
-        var session = SyncSession(replica: replica)
+        var session = SyncSession()
         guard case .readOutbox(let limit)? = session.handle(.started).first else {
             Issue.record("a session begins with the outbox")
             return
@@ -62,7 +62,7 @@ struct SyncSessionTests {
 
     @Test("goes on while either side has more, and ends when neither has")
     func rounds() {
-        var session = SyncSession(replica: replica)
+        var session = SyncSession()
         _ = session.handle(.started)
         _ = session.handle(.outboxRead(outbox(hasMore: true)))
         _ = session.handle(.answered(response(), sentAt: 1000, receivedAt: 1000))
@@ -99,7 +99,7 @@ struct SyncSessionTests {
 
     @Test("does not send a refused block again at once, and says why it was refused")
     func refusal() {
-        var session = SyncSession(replica: replica)
+        var session = SyncSession()
         _ = session.handle(.started)
         _ = session.handle(.outboxRead(outbox(hasMore: true)))
         var refused = response()

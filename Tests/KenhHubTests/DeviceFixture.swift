@@ -1,13 +1,15 @@
 import Foundation
+import KenhCell
 import KenhHub
 import KenhMerge
 import KenhProtocol
 import KenhStore
+import KenhTesting
 
 /// One device with its store, talking to the hub by messages alone.
 final class DeviceFixture {
     let name: String
-    let store: Store
+    private(set) var store: Store
     let identity: StoreIdentity
     private unowned let fixture: HubFixture
 
@@ -48,6 +50,13 @@ final class DeviceFixture {
         try store.rows("SELECT title FROM note WHERE id = ?", [.text(id)]).first?["title"]
     }
 
+    /// All blocks, in the order in which they were taken.
+    func hashes() throws -> [Hash256] {
+        try store.rows("SELECT hash FROM kenh_block ORDER BY seq").compactMap { row in
+            if case .blob(let bytes) = row["hash"] { Hash256(bytes: bytes) } else { nil }
+        }
+    }
+
     /// Seals what is pending and gives what was not acknowledged.
     func blocks() throws -> [Block] { try store.outbox(as: identity, limitBytes: 1 << 26).blocks }
 
@@ -70,6 +79,57 @@ final class DeviceFixture {
         LogFollower(
             servingKey: fixture.serving.publicKey, organisation: fixture.organisation, cursors: try store.cursors(),
             knownKey: { [store] in try store.deviceKey(of: $0) })
+    }
+
+    // MARK: backups
+
+    /// Puts a copy of the store, as it is now, in the place of what it will be.
+    func copyOfStore() throws -> Store {
+        let path = store.path + "-\(UUID().uuidString)"
+        try FileManager.default.copyItem(atPath: store.path, toPath: path)
+        return try Store(
+            path: path, schema: HubFixture.schema, clock: { [clock = fixture.clock] in clock.milliseconds })
+    }
+
+    func putBack(_ copy: Store) { store = copy }
+
+    /// The same device on another machine.
+    func clone() throws -> DeviceFixture {
+        DeviceFixture(name: name, store: try copyOfStore(), identity: identity, fixture: fixture)
+    }
+
+    private struct Link: SyncLink {
+        let hub: Hub
+        let key: PublicKey
+
+        func sync(_ request: WireSyncRequest) throws -> WireSyncResponse {
+            try inTheCellsWords {
+                guard let device = try hub.device(key.bytes) else {
+                    throw ProtocolError(.unknownDevice, "not registered", recovery: .resync)
+                }
+                return try hub.sync(request, from: device)
+            }
+        }
+
+        func reconcile(_ request: WireReconcileRequest) throws -> WireReconcileResponse {
+            try inTheCellsWords { try hub.reconcile(request, from: key) }
+        }
+
+        private func inTheCellsWords<T>(_ body: () throws -> T) throws -> T {
+            do { return try body() } catch let error as HubError {
+                throw CellError(.diverged, error.message, recovery: error.recovery == .resync ? .resync : .stop)
+            }
+        }
+    }
+
+    /// A whole sync with the cell's own session.
+    @discardableResult
+    func syncWhole() throws -> SyncReport {
+        try CellSync(
+            store: store, identity: identity, centre: fixture.serving.publicKey,
+            link: Link(hub: fixture.hub, key: identity.key.publicKey),
+            clock: { [clock = fixture.clock] in clock.milliseconds }
+        ).run()
     }
 
     /// As a cell does it, until nothing more comes.

@@ -4,6 +4,7 @@ import KenhMerge
 import KenhProtocol
 import KenhStore
 import KenhTesting
+import Testing
 
 /// A centre without its network, and devices that have joined it.
 final class HubFixture {
@@ -13,8 +14,8 @@ final class HubFixture {
     let clock = ManualClock(milliseconds: HubFixture.start)
     let root: SigningKey
     let serving: SigningKey
-    let log: SQLiteLog
-    let hub: Hub
+    private(set) var log: SQLiteLog
+    private(set) var hub: Hub
     private(set) var devices: [DeviceFixture] = []
     private var random = SeededGenerator(seed: 1)
 
@@ -54,6 +55,28 @@ final class HubFixture {
 
     var organisation: Hash256 { root.publicKey.organisationFingerprint }
 
+    // MARK: backups
+
+    private var logPath: URL { directory.appending(path: "log.db") }
+    private var backup: URL { directory.appending(path: "log.backup") }
+
+    func backUpLog() throws {
+        try? FileManager.default.removeItem(at: backup)
+        try FileManager.default.copyItem(at: logPath, to: backup)
+    }
+
+    /// Nobody announces it.
+    func restoreLog() throws {
+        let old = directory.appending(path: "old-\(UUID().uuidString).db")
+        try FileManager.default.copyItem(at: backup, to: old)
+        log = try SQLiteLog(path: old.path, newEpoch: [UInt8](repeating: 8, count: 16))
+        hub = Hub(log: log, identity: hub.identity, clock: { [clock] in clock.milliseconds })
+    }
+
+    func acceptance(of block: Block) throws -> EntryProof? { try log.read { try $0.acceptance(of: block.hash) } }
+
+    var epoch: [UInt8] { get throws { try log.read { try $0.epoch } } }
+
     /// A device that nobody has heard of.
     func device(_ name: String) throws -> DeviceFixture {
         let identity = StoreIdentity(
@@ -85,8 +108,14 @@ final class HubFixture {
 
     func view() throws -> CentreView {
         let device = try device("centre")
+        centre = device.identity
         return try CentreView(store: device.store, hub: hub, identity: device.identity)
     }
+
+    private var centre: StoreIdentity?
+
+    /// Of the view that was made last.
+    func centreIdentity() throws -> StoreIdentity { try #require(centre) }
 
     var heads: [LogHead] { get throws { try log.read { try $0.heads() } } }
 

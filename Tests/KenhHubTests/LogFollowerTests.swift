@@ -56,7 +56,9 @@ import Testing
     @Test("no entry can be altered, left out, repeated, put in or exchanged")
     func altered() throws {
         let at = firstBlock
-        #expect(try refusal { $0[at].acceptedAtMs += 1 } == .brokenLink)
+        #expect(try refusal { $0[at].acceptedAtMs += 1 } == .badSignature)
+        #expect(try refusal { $0[$0.count - 1].signature[0] ^= 1 } == .badSignature)
+        #expect(try refusal { $0[$0.count - 1].epoch = Data(repeating: 1, count: 16) } == .badSignature)
         #expect(try refusal { $0[at].objectHash[$0[at].objectHash.startIndex] ^= 1 } == .brokenLink)
         #expect(try refusal { $0[at].objectHash = Data() } == .malformed)
         #expect(try refusal { $0[at].sequence += 1 } == .brokenLink)
@@ -73,7 +75,7 @@ import Testing
             try refusal { entries in
                 entries.swapAt(at, at + 1)
                 (entries[at].sequence, entries[at + 1].sequence) = (1, 2)
-            } == .brokenLink)
+            } == .badSignature)
         #expect(try refusal { $0[at].clearBlock() } == nil, "its writer gets it so; the store says if it lacks it")
     }
 

@@ -37,6 +37,12 @@ public struct CentreClient: Sendable {
         return try WireCoding.decode(WireSyncResponse.self, from: reply)
     }
 
+    public func reconcile(_ request: WireReconcileRequest, centre: PublicKey) throws -> WireReconcileResponse {
+        let body = try WireCoding.encode(request)
+        let reply = try send(path: "/v1/reconcile", body: body, limit: Limits.requestBytes, key: { _ in centre })
+        return try WireCoding.decode(WireReconcileResponse.self, from: reply)
+    }
+
     /// Asks who is there, checks it against the code, then proves the code and enters this device.
     ///
     /// - Parameter onTrust: called once the centre has shown that it made the code, before the code is used up; keep the

@@ -98,6 +98,15 @@ public struct CellDaemon: Service {
         ]
         let isIdle = report.sentChanges == 0 && report.mergedChanges == 0
         logger.log(level: isIdle ? .debug : .info, "synced", metadata: metadata)
+        if report.regainedBlocks > 0 {
+            logger.warning(
+                "this store is an older copy of itself, or there is another copy",
+                metadata: ["regained": "\(report.regainedBlocks)"])
+        }
+        if report.handedBackBlocks > 0 {
+            logger.warning(
+                "the centre was restored from an older copy", metadata: ["handedBack": "\(report.handedBackBlocks)"])
+        }
         for refusal in report.refusals {
             logger.error("the centre refused a block", metadata: ["reason": "\(refusal)"])
         }

@@ -6,6 +6,7 @@ import KenhStore
 /// Where requests go: the network in a cell, a function call or a faulty line in a simulation.
 public protocol SyncLink {
     func sync(_ request: WireSyncRequest) throws -> WireSyncResponse
+    func reconcile(_ request: WireReconcileRequest) throws -> WireReconcileResponse
 }
 
 /// The network, as the cell's link to its centre.
@@ -20,6 +21,10 @@ public struct CentreLink: SyncLink, Sendable {
 
     public func sync(_ request: WireSyncRequest) throws -> WireSyncResponse {
         try client.sync(request, centre: centre)
+    }
+
+    public func reconcile(_ request: WireReconcileRequest) throws -> WireReconcileResponse {
+        try client.reconcile(request, centre: centre)
     }
 }
 
@@ -48,35 +53,23 @@ public struct CellSync {
 
     /// Syncs until both sides have everything.
     ///
-    /// Where the centre turns out to have been restored, or this device to have been, what was acknowledged is offered
-    /// again and what was lost is asked for again, once.
     /// - Throws: ``CellError``, `StoreError`, `ProtocolError`.
     public func run() throws -> SyncReport {
-        do {
-            return try run(withOwnBlocks: false)
-        } catch  where Self.asksForResync(error) {
-            try store.forgetAcknowledgements()
-            return try run(withOwnBlocks: true)
-        }
-    }
-
-    private static func asksForResync(_ error: any Error) -> Bool {
-        switch error {
-        case let error as CellError: error.recovery == .resync
-        case let error as ProtocolError: error.recovery == .resync
-        case let error as StoreError: error.recovery == .resync
-        default: false
-        }
-    }
-
-    private func run(withOwnBlocks: Bool) throws -> SyncReport {
-        var session = SyncSession(replica: identity.replica, options: options, withOwnBlocks: withOwnBlocks)
+        var session = SyncSession(options: options)
         var round = Round()
         var effects = session.handle(.started)
         while !effects.isEmpty {
             let effect = effects.removeFirst()
-            if case .finished(let report) = effect { return report }
-            guard let event = try perform(effect, &round) else { continue }
+            switch effect {
+            case .finished(let report): return report
+            case .failed(let error): throw error
+            default: break
+            }
+            let event: SyncSession.Event?
+            do { event = try perform(effect, &round) } catch { event = .failed(error) }
+            guard let event else { continue }
+            // What was to follow the failed effect does not.
+            if case .failed = event { effects = [] }
             effects += session.handle(event)
             if case .taken = event { progress?(session.report) }
         }
@@ -108,7 +101,9 @@ public struct CellSync {
             return nil
         case .take(let receipts, let entries, let epoch):
             return try take(receipts, entries, epoch, round)
-        case .finished: return nil
+        case .reconcile(.send(let request)): return .reconciled(.answered(try link.reconcile(request)))
+        case .reconcile(let effect): return try store.perform(effect, as: identity).map { .reconciled($0) }
+        case .finished, .failed: return nil
         }
     }
 
@@ -122,11 +117,6 @@ public struct CellSync {
         try follower.agree(with: round.heads)
         delivery.items = Self.acknowledged(receipts) + delivery.items
         let report = try store.take(delivery, as: identity)
-        // Behind a block that is refused for itself, all that build on it are held back: sending all again cannot help.
-        let isRefused = receipts.contains { $0.verdict == .invalid }
-        if !isRefused, let missing = receipts.first(where: { $0.verdict == .heldBack }) {
-            throw CellError(.diverged, "the centre lacks what was sent before: \(missing.message)", recovery: .resync)
-        }
         return .taken(report, digests: try store.settledDigests())
     }
 
@@ -135,9 +125,12 @@ public struct CellSync {
             guard receipt.verdict == .accepted || receipt.verdict == .alreadyHad,
                 let hash = Hash256(bytes: receipt.blockHash)
             else { return nil }
+            let proof = try? EntryProof(receipt.proof)
             return Delivery.Item(
                 hash: hash, block: nil,
-                acceptance: .init(sequence: receipt.sequence, acceptedAtMilliseconds: receipt.acceptedAtMs))
+                acceptance: .init(
+                    sequence: receipt.sequence, acceptedAtMilliseconds: receipt.acceptedAtMs,
+                    proof: proof?.object == hash ? proof : nil))
         }
     }
 }

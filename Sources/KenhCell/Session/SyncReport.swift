@@ -9,6 +9,10 @@ public struct SyncReport: Sendable, Equatable {
     public var mergedChanges = 0
     /// Blocks that wait for others.
     public var heldBlocks = 0
+    /// Blocks of this device's own that came back, since its store is an older copy or there are two of it.
+    public var regainedBlocks = 0
+    /// Blocks that the centre had lost and was given back.
+    public var handedBackBlocks = 0
     /// Channels whose merged state equals the centre's, by digest.
     public var equalChannels = 0
     /// Channels whose digest differs from the centre's although both have everything.

@@ -7,7 +7,8 @@ import KenhStore
 /// simulation does the same from a seed.
 ///
 /// Requests are bounded and each answer is taken in before the next request, so whatever is cut stays cut at a block
-/// boundary and the next sync goes on from there.
+/// boundary and the next sync goes on from there. Where the centre turns out to have been restored from an older copy,
+/// or this device to have been, the session puts that right and goes on.
 public struct SyncSession: Sendable {
     public struct Options: Sendable {
         public var upLimitBytes = 4 << 20
@@ -22,53 +23,64 @@ public struct SyncSession: Sendable {
         /// `sentAt` and `receivedAt` are local milliseconds.
         case answered(WireSyncResponse, sentAt: Int64, receivedAt: Int64)
         case taken(DeliveryReport, digests: [String: Digest128])
+        case reconciled(ReconcileSession.Event)
+        /// The last effect could not be performed.
+        case failed(any Error)
     }
 
     public enum Effect: Sendable {
         case readOutbox(limitBytes: Int)
         case send(WireSyncRequest)
         case take(receipts: [WireReceipt], entries: [WireLogEntry], epoch: [UInt8])
-        /// Sets what the local clock lacks to the centre's.
+        /// Sets what the local clock lacks to the centre's. Has no event.
         case setClockOffset(milliseconds: Int64)
+        case reconcile(ReconcileSession.Effect)
         case finished(SyncReport)
+        case failed(any Error)
     }
 
     /// Offsets below this are the network's, not the clock's.
     public static let clockNoiseMilliseconds: Int64 = 2000
+    /// Centre and device may both have been restored, and again meanwhile.
+    private static let remedyLimit = 4
 
     private let options: Options
-    private let replica: ReplicaID
-    private let withOwnBlocks: Bool
     /// What has been done so far.
     public private(set) var report = SyncReport()
     private var heads: [WireChannelHead] = []
     private var more = false
     private var sent: [Hash256: UInt32] = [:]
+    /// The centre lacks something that a block which it was sent builds on.
+    private var isMissingBelow = false
+    /// Ask also for blocks that this device sent itself, because it has lost some.
+    private var withOwnBlocks = false
+    private var reconciliation: ReconcileSession?
+    private var remedies = 0
 
-    /// - Parameter withOwnBlocks: ask also for blocks that this device sent itself, because it may have lost them.
-    public init(replica: ReplicaID, options: Options = Options(), withOwnBlocks: Bool = false) {
-        self.replica = replica
-        self.options = options
-        self.withOwnBlocks = withOwnBlocks
-    }
+    public init(options: Options = Options()) { self.options = options }
 
     public mutating func handle(_ event: Event) -> [Effect] {
         switch event {
-        case .started: return [.readOutbox(limitBytes: options.upLimitBytes)]
+        case .started: return [nextRound()]
         case .outboxRead(let outbox): return [.send(request(outbox))]
         case .answered(let response, let sentAt, let receivedAt):
             return answered(response, sentAt: sentAt, receivedAt: receivedAt)
         case .taken(let taken, let digests): return self.taken(taken, digests: digests)
+        case .reconciled(let event): return reconciled(event)
+        case .failed(let error): return [remedy(error) ?? .failed(error)]
         }
     }
+
+    private func nextRound() -> Effect { .readOutbox(limitBytes: options.upLimitBytes) }
 
     private mutating func request(_ outbox: Store.Outbox) -> WireSyncRequest {
         more = outbox.hasMore
         sent = Dictionary(uniqueKeysWithValues: outbox.blocks.map { ($0.hash, $0.header.count) })
         var request = WireSyncRequest()
         request.protocol = Limits.protocolVersion
-        request.replica = Data(replica.bytes)
+        request.replica = Data(outbox.replica.bytes)
         request.cursors = outbox.cursors.map(\.wire)
+        request.receipts = outbox.receipts.map(\.wire)
         request.blocks = outbox.blocks.map(\.wire)
         request.downLimitBytes = UInt32(options.downLimitBytes)
         request.withOwnBlocks = withOwnBlocks
@@ -79,6 +91,9 @@ public struct SyncSession: Sendable {
     private mutating func answered(_ response: WireSyncResponse, sentAt: Int64, receivedAt: Int64) -> [Effect] {
         heads = response.heads
         more = more || response.more
+        // Behind a block that is refused for itself, all that build on it are held back: comparing logs cannot help.
+        let verdicts = Set(response.receipts.map(\.verdict))
+        isMissingBelow = verdicts.contains(.heldBack) && !verdicts.contains(.invalid)
         for receipt in response.receipts { note(receipt) }
         let offset = response.timeMs - (sentAt + (receivedAt - sentAt) / 2)
         report.clockOffsetMilliseconds = abs(offset) < Self.clockNoiseMilliseconds ? 0 : offset
@@ -93,6 +108,7 @@ public struct SyncSession: Sendable {
         case .accepted, .alreadyHad:
             report.sentBlocks += 1
             report.sentChanges += Int(Hash256(bytes: receipt.blockHash).flatMap { sent[$0] } ?? 0)
+        case .heldBack where isMissingBelow: break
         default: report.refusals.append(receipt.message)
         }
     }
@@ -101,11 +117,48 @@ public struct SyncSession: Sendable {
         report.receivedBlocks += taken.newBlocks
         report.mergedChanges += taken.changes
         report.heldBlocks = taken.heldBlocks
+        report.regainedBlocks += taken.lostBlocks
+        if isMissingBelow {
+            let missing = CellError(.diverged, "the centre lacks what it was sent before", recovery: .resync)
+            return [remedy(missing) ?? .failed(missing)]
+        }
         // A refused block stays unsent; sending it again at once would only be refused again.
-        if more, report.refusals.isEmpty { return [.readOutbox(limitBytes: options.upLimitBytes)] }
+        if more, report.refusals.isEmpty { return [nextRound()] }
         // Only those who have everything can be compared.
         if !more { compare(digests) }
         return [.finished(report)]
+    }
+
+    // MARK: after a restore
+
+    /// What can be done about an error; nil where nothing can.
+    private mutating func remedy(_ error: any Error) -> Effect? {
+        guard reconciliation == nil, remedies < Self.remedyLimit else { return nil }
+        switch error {
+        case let error as StoreError where error.recovery == .resync && !withOwnBlocks:
+            withOwnBlocks = true
+            remedies += 1
+            return nextRound()
+        case let error as CellError where error.recovery == .resync: return reconcile()
+        case let error as ProtocolError where error.recovery == .resync: return reconcile()
+        default: return nil
+        }
+    }
+
+    private mutating func reconcile() -> Effect {
+        remedies += 1
+        var session = ReconcileSession(limitBytes: options.upLimitBytes)
+        let effect = session.handle(.started)
+        reconciliation = session
+        return .reconcile(effect)
+    }
+
+    private mutating func reconciled(_ event: ReconcileSession.Event) -> [Effect] {
+        guard let effect = reconciliation?.handle(event) else { return [] }
+        guard case .finished(let handedBackBlocks) = effect else { return [.reconcile(effect)] }
+        reconciliation = nil
+        report.handedBackBlocks += handedBackBlocks
+        return [nextRound()]
     }
 
     private mutating func compare(_ digests: [String: Digest128]) {

@@ -6,7 +6,7 @@ import KenhProtocol
 import Logging
 import Metrics
 
-/// The sync API over a hub: `POST /v1/enroll`, `POST /v1/sync`, `GET /healthz`.
+/// The sync API over a hub: `POST /v1/enroll`, `POST /v1/sync`, `POST /v1/reconcile`, `GET /healthz`.
 public struct SyncAPI: Sendable {
     public static let enrollLimitBytes = 64 << 10
 
@@ -30,6 +30,7 @@ public struct SyncAPI: Sendable {
         router.get("/healthz") { _, _ in "ok\n" }
         router.post("/v1/enroll") { request, _ in try await respond(to: request, enroll) }
         router.post("/v1/sync") { request, _ in try await respond(to: request, sync) }
+        router.post("/v1/reconcile") { request, _ in try await respond(to: request, reconcile) }
         return router
     }
 
@@ -55,14 +56,36 @@ public struct SyncAPI: Sendable {
         var device: RegisteredDevice?
         let signed = try exchange.verify(request, allowsUnknownOrganisation: false) { keyID in
             device = try hub.device(keyID)
-            return device?.key
+            // A log that was restored from before this device's enrolment learns it again from the device itself.
+            guard let device else { throw Self.unknownDevice }
+            return device.key
         }
-        guard let device else { throw ProtocolError(.unknownDevice, "the device is not registered") }
+        guard let device else { throw Self.unknownDevice }
         let body = try await exchange.body(of: request, signed: signed, limit: Limits.requestBytes)
         let message = try WireCoding.decode(WireSyncRequest.self, from: body)
         let answer = try await onQueue { try WireCoding.encode(try hub.sync(message, from: device)) }
         if !message.blocks.isEmpty { onAppend() }
         Counter(label: "kenh_hub_blocks_received").increment(by: message.blocks.count)
+        return (signed, answer)
+    }
+
+    private static let unknownDevice = ProtocolError(
+        .unknownDevice, "the device is not registered", recovery: .resync)
+
+    private func reconcile(_ request: Request) async throws -> (SignedRequest, [UInt8]) {
+        try exchange.checkLength(of: request, limit: Limits.requestBytes)
+        // Only who is known already may send much.
+        var limit = Self.enrollLimitBytes
+        let signed = try exchange.verify(request, allowsUnknownOrganisation: false) { keyID in
+            if try hub.device(keyID) != nil { limit = Limits.requestBytes }
+            return try PublicKey(bytes: keyID)
+        }
+        let body = try await exchange.body(of: request, signed: signed, limit: limit)
+        let message = try WireCoding.decode(WireReconcileRequest.self, from: body)
+        let key = try PublicKey(bytes: signed.keyID)
+        let answer = try await onQueue { try WireCoding.encode(try hub.reconcile(message, from: key)) }
+        if !message.handedBack.isEmpty { onAppend() }
+        logger.notice("a device compares logs", metadata: ["entries": "\(message.handedBack.count)"])
         return (signed, answer)
     }
 

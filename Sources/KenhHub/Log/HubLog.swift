@@ -1,6 +1,33 @@
 import KenhMerge
 import KenhProtocol
 
+/// What is to be appended.
+public struct NewEntry: Sendable {
+    public let kind: WireEntryKind
+    public let channel: String
+    public let object: Hash256
+    public let acceptedAtMilliseconds: Int64
+    /// Key of the device that brought the object; empty for the centre's own statements.
+    public let sender: [UInt8]
+    /// The object's bytes: a `Block` or a `SignedStatement`; none of a verdict.
+    public let payload: [UInt8]
+    /// Of a block.
+    public let header: BlockHeader?
+
+    public init(
+        kind: WireEntryKind, channel: String, object: Hash256, acceptedAtMilliseconds: Int64, sender: [UInt8] = [],
+        payload: [UInt8] = [], header: BlockHeader? = nil
+    ) {
+        self.kind = kind
+        self.channel = channel
+        self.object = object
+        self.acceptedAtMilliseconds = acceptedAtMilliseconds
+        self.sender = sender
+        self.payload = payload
+        self.header = header
+    }
+}
+
 /// An entry as the log keeps it.
 public struct StoredEntry: Sendable {
     public let kind: WireEntryKind
@@ -9,15 +36,15 @@ public struct StoredEntry: Sendable {
     public let position: UInt64
     public let objectHash: Hash256
     public let acceptedAtMilliseconds: Int64
-    public let entryHash: Hash256
-    /// Key of the device that brought the object; empty for the centre's own statements.
+    /// Of the log's life in which the entry was made.
+    public let epoch: [UInt8]
+    public let signature: [UInt8]
     public let sender: [UInt8]
-    /// The object's bytes: a `Block` or a `SignedStatement`.
     public let payload: [UInt8]
 
     public init(
         kind: WireEntryKind, channel: String, sequence: UInt64, position: UInt64, objectHash: Hash256,
-        acceptedAtMilliseconds: Int64, entryHash: Hash256, sender: [UInt8], payload: [UInt8]
+        acceptedAtMilliseconds: Int64, epoch: [UInt8], signature: [UInt8], sender: [UInt8], payload: [UInt8]
     ) {
         self.kind = kind
         self.channel = channel
@@ -25,7 +52,8 @@ public struct StoredEntry: Sendable {
         self.position = position
         self.objectHash = objectHash
         self.acceptedAtMilliseconds = acceptedAtMilliseconds
-        self.entryHash = entryHash
+        self.epoch = epoch
+        self.signature = signature
         self.sender = sender
         self.payload = payload
     }
@@ -37,19 +65,12 @@ public struct LoggedBlock: Sendable, Equatable {
     public let replica: ReplicaID
     public let channel: String
     public let lastCounter: UInt64
-    public let sequence: UInt64
-    public let acceptedAtMilliseconds: Int64
 
-    public init(
-        hash: Hash256, replica: ReplicaID, channel: String, lastCounter: UInt64, sequence: UInt64,
-        acceptedAtMilliseconds: Int64
-    ) {
+    public init(hash: Hash256, replica: ReplicaID, channel: String, lastCounter: UInt64) {
         self.hash = hash
         self.replica = replica
         self.channel = channel
         self.lastCounter = lastCounter
-        self.sequence = sequence
-        self.acceptedAtMilliseconds = acceptedAtMilliseconds
     }
 }
 
@@ -102,13 +123,22 @@ public protocol HubLog: Sendable {
 }
 
 public protocol HubTransaction {
+    /// The log's life now: 16 random bytes.
     var epoch: [UInt8] { get throws }
+    /// Whether this is, or once was, the log's life.
+    func knows(epoch: [UInt8]) throws -> Bool
+    /// Begins a new life: the log was restored from an older copy and goes on differently from there.
+    func open(epoch: [UInt8], atMilliseconds: Int64) throws
 
     // The log.
+    /// - Parameter sign: the serving key's signature of an entry that gets this hash.
     func append(
-        kind: WireEntryKind, channel: String, object: Hash256, payload: [UInt8], sender: [UInt8], header: BlockHeader?,
-        acceptedAtMilliseconds: Int64
-    ) throws -> StoredEntry
+        _ entry: NewEntry, sign: (_ epoch: [UInt8], _ entryHash: Hash256) throws -> [UInt8]
+    ) throws -> EntryProof
+    /// The earliest acceptance of a block that the log has.
+    func acceptance(of block: Hash256) throws -> EntryProof?
+    /// Whether an entry has this object.
+    func contains(_ object: Hash256) throws -> Bool
     func block(_ hash: Hash256) throws -> LoggedBlock?
     func block(pinnedBy pin: ReplicaPin, channel: String) throws -> LoggedBlock?
     func heads() throws -> [LogHead]

@@ -7,12 +7,14 @@ public final class SQLiteLog: HubLog {
     private let database: DurableDatabase
 
     private static let ddl = """
-        CREATE TABLE log_meta(key TEXT PRIMARY KEY NOT NULL, value BLOB NOT NULL) STRICT, WITHOUT ROWID;
+        CREATE TABLE log_epoch(
+            number INTEGER PRIMARY KEY, epoch BLOB NOT NULL UNIQUE, opened_at INTEGER NOT NULL) STRICT;
         CREATE TABLE log_entry(
             position INTEGER PRIMARY KEY, kind INTEGER NOT NULL, channel TEXT NOT NULL, sequence INTEGER NOT NULL,
-            object_hash BLOB NOT NULL UNIQUE, accepted_at INTEGER NOT NULL, entry_hash BLOB NOT NULL,
-            sender BLOB NOT NULL, replica BLOB, last_counter INTEGER, payload BLOB NOT NULL,
-            UNIQUE(channel, sequence)) STRICT;
+            object_hash BLOB NOT NULL, accepted_at INTEGER NOT NULL, entry_hash BLOB NOT NULL,
+            epoch INTEGER NOT NULL, signature BLOB NOT NULL, sender BLOB NOT NULL, replica BLOB,
+            last_counter INTEGER, payload BLOB NOT NULL,
+            UNIQUE(channel, sequence), UNIQUE(object_hash, kind, accepted_at)) STRICT;
         CREATE TABLE log_head(
             channel TEXT PRIMARY KEY NOT NULL, sequence INTEGER NOT NULL, entry_hash BLOB NOT NULL) STRICT, WITHOUT ROWID;
         CREATE TABLE registry_cell(code TEXT PRIMARY KEY NOT NULL, name TEXT NOT NULL) STRICT, WITHOUT ROWID;
@@ -27,13 +29,14 @@ public final class SQLiteLog: HubLog {
     /// "KLOG" in ASCII.
     private static let applicationID: Int64 = 0x4B4C_4F47
 
-    /// - Parameter epoch: 16 random bytes for a new log; an existing one keeps its own.
-    public init(path: String, newEpoch: [UInt8]) throws {
+    /// - Parameters:
+    ///   - newEpoch: 16 random bytes for a new log; an existing one keeps its own.
+    ///   - openedAtMilliseconds: for a new log.
+    public init(path: String, newEpoch: [UInt8], openedAtMilliseconds: Int64 = Store.wallClock()) throws {
         database = try DurableDatabase(path: path, applicationID: Self.applicationID, format: 1, ddl: Self.ddl)
-        try database.write { sql in
-            let insert = try sql("INSERT OR IGNORE INTO log_meta(key, value) VALUES('epoch', ?)")
-            insert.bind(1, copying: newEpoch)
-            try insert.run()
+        try write { transaction in
+            guard try transaction.epoch.isEmpty else { return }
+            try transaction.open(epoch: newEpoch, atMilliseconds: openedAtMilliseconds)
         }
     }
 
@@ -51,44 +54,88 @@ struct SQLiteLogTransaction: HubTransaction {
 
     var epoch: [UInt8] {
         get throws {
-            let read = try sql("SELECT value FROM log_meta WHERE key = 'epoch'")
+            let read = try sql("SELECT epoch FROM log_epoch ORDER BY number DESC LIMIT 1")
             defer { read.reset() }
             return try read.step() ? read.array(0) : []
         }
     }
 
+    func knows(epoch: [UInt8]) throws -> Bool {
+        let read = try sql("SELECT 1 FROM log_epoch WHERE epoch = ?")
+        defer { read.reset() }
+        read.bind(1, copying: epoch)
+        return try read.step()
+    }
+
+    func open(epoch: [UInt8], atMilliseconds: Int64) throws {
+        let insert = try sql("INSERT INTO log_epoch(epoch, opened_at) VALUES(?, ?)")
+        insert.bind(1, copying: epoch)
+        insert.bind(2, atMilliseconds)
+        try insert.run()
+    }
+
     func append(
-        kind: WireEntryKind, channel: String, object: Hash256, payload: [UInt8], sender: [UInt8], header: BlockHeader?,
-        acceptedAtMilliseconds: Int64
-    ) throws -> StoredEntry {
-        let head = try head(of: channel)
+        _ entry: NewEntry, sign: (_ epoch: [UInt8], _ entryHash: Hash256) throws -> [UInt8]
+    ) throws -> EntryProof {
+        let head = try head(of: entry.channel)
+        let epoch = try epoch
         let sequence = head.sequence + 1
         let entryHash = EntryHash.next(
-            after: head.entryHash, kind: kind, channel: channel, sequence: sequence, object: object,
-            acceptedAtMilliseconds: acceptedAtMilliseconds)
+            after: head.entryHash, kind: entry.kind, channel: entry.channel, sequence: sequence, object: entry.object,
+            acceptedAtMilliseconds: entry.acceptedAtMilliseconds)
+        let signature = try sign(epoch, entryHash)
         let insert = try sql(
             """
-            INSERT INTO log_entry(position, kind, channel, sequence, object_hash, accepted_at, entry_hash, sender, replica,
-                last_counter, payload)
-            VALUES((SELECT coalesce(max(position), 0) + 1 FROM log_entry), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-            RETURNING position
+            INSERT INTO log_entry(position, kind, channel, sequence, object_hash, accepted_at, entry_hash, epoch,
+                signature, sender, replica, last_counter, payload)
+            VALUES((SELECT coalesce(max(position), 0) + 1 FROM log_entry), ?, ?, ?, ?, ?, ?,
+                (SELECT max(number) FROM log_epoch), ?, ?, ?, ?, ?)
             """)
-        insert.bind(1, kind.rawValue)
-        insert.bind(2, copying: channel)
+        insert.bind(1, entry.kind.rawValue)
+        insert.bind(2, copying: entry.channel)
         insert.bind(3, Int64(sequence))
-        insert.bind(4, copying: object.bytes)
-        insert.bind(5, acceptedAtMilliseconds)
+        insert.bind(4, copying: entry.object.bytes)
+        insert.bind(5, entry.acceptedAtMilliseconds)
         insert.bind(6, copying: entryHash.bytes)
-        insert.bind(7, copying: sender)
-        insert.bind(8, copying: header.map { Value.blob($0.replica.bytes) } ?? .null)
-        insert.bind(9, copying: header.map { Value.integer(Int64($0.lastCounter)) } ?? .null)
-        insert.bind(10, copying: payload)
-        let position = try insert.step() ? UInt64(insert.int(0)) : 0
+        insert.bind(7, copying: signature)
+        insert.bind(8, copying: entry.sender)
+        insert.bind(9, copying: entry.header.map { Value.blob($0.replica.bytes) } ?? .null)
+        insert.bind(10, copying: entry.header.map { Value.integer(Int64($0.lastCounter)) } ?? .null)
+        insert.bind(11, copying: entry.payload)
         try insert.run()
-        try setHead(of: channel, sequence, entryHash)
-        return StoredEntry(
-            kind: kind, channel: channel, sequence: sequence, position: position, objectHash: object,
-            acceptedAtMilliseconds: acceptedAtMilliseconds, entryHash: entryHash, sender: sender, payload: payload)
+        try setHead(of: entry.channel, sequence, entryHash)
+        return EntryProof(
+            epoch: epoch, kind: entry.kind, channel: entry.channel, sequence: sequence, object: entry.object,
+            acceptedAtMilliseconds: entry.acceptedAtMilliseconds, previous: head.entryHash, signature: signature)
+    }
+
+    func acceptance(of block: Hash256) throws -> EntryProof? {
+        let read = try sql(
+            """
+            SELECT e.kind, e.channel, e.sequence, e.accepted_at, e.signature, l.epoch FROM log_entry e
+            JOIN log_epoch l ON l.number = e.epoch WHERE e.object_hash = ? AND e.kind IN (1, 3)
+            ORDER BY e.accepted_at, e.kind LIMIT 1
+            """)
+        defer { read.reset() }
+        read.bind(1, copying: block.bytes)
+        guard try read.step(), let kind = WireEntryKind(rawValue: Int(read.int(0))) else { return nil }
+        let (channel, sequence) = (read.string(1), UInt64(bitPattern: read.int(2)))
+        let previous = sequence == 1 ? .zero : try entryHash(channel: channel, sequence: sequence - 1)
+        guard let previous else { throw damaged }
+        return EntryProof(
+            epoch: read.array(5), kind: kind, channel: channel, sequence: sequence, object: block,
+            acceptedAtMilliseconds: read.int(3), previous: previous, signature: read.array(4))
+    }
+
+    private var damaged: StoreError {
+        StoreError(.corrupt, "the centre's log lacks an entry", advice: "run kenh verify and restore a backup")
+    }
+
+    func contains(_ object: Hash256) throws -> Bool {
+        let read = try sql("SELECT 1 FROM log_entry WHERE object_hash = ?")
+        defer { read.reset() }
+        read.bind(1, copying: object.bytes)
+        return try read.step()
     }
 
     private func head(of channel: String) throws -> LogHead {
@@ -113,7 +160,7 @@ struct SQLiteLogTransaction: HubTransaction {
         try write.run()
     }
 
-    private static let blockColumns = "object_hash, replica, channel, last_counter, sequence, accepted_at"
+    private static let blockColumns = "object_hash, replica, channel, last_counter"
 
     func block(_ hash: Hash256) throws -> LoggedBlock? {
         let read = try sql("SELECT \(Self.blockColumns) FROM log_entry WHERE object_hash = ? AND kind = 1")
@@ -142,8 +189,7 @@ struct SQLiteLogTransaction: HubTransaction {
             return nil
         }
         return LoggedBlock(
-            hash: hash, replica: replica, channel: read.string(2), lastCounter: UInt64(bitPattern: read.int(3)),
-            sequence: UInt64(bitPattern: read.int(4)), acceptedAtMilliseconds: read.int(5))
+            hash: hash, replica: replica, channel: read.string(2), lastCounter: UInt64(bitPattern: read.int(3)))
     }
 
     func heads() throws -> [LogHead] {
@@ -168,8 +214,9 @@ struct SQLiteLogTransaction: HubTransaction {
     func entries(channel: String, after sequence: UInt64, limitBytes: Int) throws -> [StoredEntry] {
         let read = try sql(
             """
-            SELECT kind, sequence, position, object_hash, accepted_at, entry_hash, sender, payload FROM log_entry
-            WHERE channel = ? AND sequence > ? ORDER BY sequence
+            SELECT e.kind, e.sequence, e.position, e.object_hash, e.accepted_at, l.epoch, e.signature, e.sender, e.payload
+            FROM log_entry e JOIN log_epoch l ON l.number = e.epoch
+            WHERE e.channel = ? AND e.sequence > ? ORDER BY e.sequence
             """)
         defer { read.reset() }
         read.bind(1, copying: channel)
@@ -177,16 +224,15 @@ struct SQLiteLogTransaction: HubTransaction {
         var entries: [StoredEntry] = []
         var bytes = 0
         while try read.step() {
-            guard let object = Hash256(bytes: read.bytes(3)), let hash = Hash256(bytes: read.bytes(5)) else { continue }
-            bytes += read.bytes(7).count
+            guard let object = Hash256(bytes: read.bytes(3)) else { throw damaged }
+            bytes += read.bytes(8).count
             if !entries.isEmpty, bytes > limitBytes { break }
             entries.append(
                 StoredEntry(
                     kind: WireEntryKind(rawValue: Int(read.int(0))) ?? .unspecified, channel: channel,
                     sequence: UInt64(bitPattern: read.int(1)), position: UInt64(bitPattern: read.int(2)),
-                    objectHash: object,
-                    acceptedAtMilliseconds: read.int(4), entryHash: hash, sender: read.array(6), payload: read.array(7))
-            )
+                    objectHash: object, acceptedAtMilliseconds: read.int(4), epoch: read.array(5),
+                    signature: read.array(6), sender: read.array(7), payload: read.array(8)))
         }
         return entries
     }

@@ -150,10 +150,19 @@ extension Hub {
         statement.organisation = Data(identity.organisation.bytes)
         statement.what = what
         let signed = try WireSignedStatement(signing: statement, with: identity.servingKey, domain: .registryStatement)
-        _ = try transaction.append(
-            kind: .registry, channel: ChannelName.registry,
-            object: Hashing.sha256(domain: .registry, Array(signed.statement)),
-            payload: try WireCoding.encode(signed), sender: [], header: nil, acceptedAtMilliseconds: now())
+        _ = try append(
+            NewEntry(
+                kind: .registry, channel: ChannelName.registry,
+                object: Hashing.sha256(domain: .registry, Array(signed.statement)), acceptedAtMilliseconds: now(),
+                payload: try WireCoding.encode(signed)),
+            in: transaction)
+    }
+
+    /// Appends an entry and signs it.
+    func append(_ entry: NewEntry, in transaction: any HubTransaction) throws -> EntryProof {
+        try transaction.append(entry) { epoch, hash in
+            try EntryProof.sign(hash, epoch: epoch, with: identity.servingKey)
+        }
     }
 
     public func device(_ key: [UInt8]) throws -> RegisteredDevice? {

@@ -5,19 +5,21 @@ import KenhStore
 
 /// Judges uploaded blocks one by one and appends the good ones to the log.
 struct BlockAdmission {
-    let organisation: Hash256
-    let now: Int64
+    let hub: Hub
     let sender: [UInt8]
     let transaction: any HubTransaction
     let codec = BlockCodec()
 
     /// Never throws for what a block is like, only where the log itself fails.
-    func receipt(for wire: WireBlock) throws -> WireReceipt {
+    ///
+    /// - Parameter proof: that the centre took the block once before; its time counts then.
+    func receipt(for wire: WireBlock, proof: EntryProof? = nil) throws -> WireReceipt {
         var receipt = WireReceipt()
         do {
             let block = try Block(wire)
             receipt.blockHash = Data(block.hash.bytes)
-            fill(&receipt, try admit(block, payload: wire))
+            let acceptedAt = proof?.object == block.hash ? proof?.acceptedAtMilliseconds : nil
+            fill(&receipt, try admit(block, payload: wire, acceptedAt: acceptedAt ?? hub.now()))
         } catch let error as ProtocolError {
             receipt.verdict = .invalid
             receipt.code = error.code.rawValue
@@ -26,39 +28,49 @@ struct BlockAdmission {
         return receipt
     }
 
+    /// The receipt for a block that the log has.
+    static func alreadyHad(_ proof: EntryProof) -> WireReceipt {
+        var receipt = WireReceipt()
+        receipt.blockHash = Data(proof.object.bytes)
+        fill(&receipt, .alreadyHad, proof)
+        return receipt
+    }
+
     private enum Outcome {
-        case accepted(sequence: UInt64, at: Int64)
-        case alreadyHad(sequence: UInt64, at: Int64)
+        case accepted(EntryProof)
+        case alreadyHad(EntryProof)
         case heldBack(String)
     }
 
     private func fill(_ receipt: inout WireReceipt, _ outcome: Outcome) {
         switch outcome {
-        case .accepted(let sequence, let at):
-            (receipt.verdict, receipt.sequence, receipt.acceptedAtMs) = (.accepted, sequence, at)
-        case .alreadyHad(let sequence, let at):
-            (receipt.verdict, receipt.sequence, receipt.acceptedAtMs) = (.alreadyHad, sequence, at)
+        case .accepted(let proof): Self.fill(&receipt, .accepted, proof)
+        case .alreadyHad(let proof): Self.fill(&receipt, .alreadyHad, proof)
         case .heldBack(let what):
             (receipt.verdict, receipt.code, receipt.message) = (.heldBack, "missing", what)
         }
     }
 
-    private func admit(_ block: Block, payload: WireBlock) throws -> Outcome {
-        if let known = try transaction.block(block.hash) {
-            return .alreadyHad(sequence: known.sequence, at: known.acceptedAtMilliseconds)
-        }
+    private static func fill(_ receipt: inout WireReceipt, _ verdict: WireVerdict, _ proof: EntryProof) {
+        (receipt.verdict, receipt.sequence, receipt.acceptedAtMs) =
+            (verdict, proof.sequence, proof.acceptedAtMilliseconds)
+        receipt.proof = proof.wire
+    }
+
+    private func admit(_ block: Block, payload: WireBlock, acceptedAt: Int64) throws -> Outcome {
+        if let known = try transaction.acceptance(of: block.hash) { return .alreadyHad(known) }
         try authenticate(block)
         if let missing = try missingLink(block) { return .heldBack(missing) }
         let body = try codec.open(block)
         if let missing = try missingPin(body, channel: block.header.channel) { return .heldBack(missing) }
-        let entry = try transaction.append(
-            kind: .block, channel: block.header.channel, object: block.hash, payload: try WireCoding.encode(payload),
-            sender: sender, header: block.header, acceptedAtMilliseconds: now)
-        return .accepted(sequence: entry.sequence, at: entry.acceptedAtMilliseconds)
+        let entry = NewEntry(
+            kind: .block, channel: block.header.channel, object: block.hash, acceptedAtMilliseconds: acceptedAt,
+            sender: sender, payload: try WireCoding.encode(payload), header: block.header)
+        return .accepted(try hub.append(entry, in: transaction))
     }
 
     private func authenticate(_ block: Block) throws {
-        guard block.header.organisation == organisation else {
+        guard block.header.organisation == hub.identity.organisation else {
             throw ProtocolError(.wrongOrganisation, "the block belongs to another organisation")
         }
         guard ChannelName.isValid(block.header.channel) else {

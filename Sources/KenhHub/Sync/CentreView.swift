@@ -28,54 +28,92 @@ public final class CentreView: Sendable {
     private var device: RegisteredDevice { RegisteredDevice(key: identity.key.publicKey, cell: "", name: "centre") }
 
     /// Sends the centre's own edits into the log and merges what is new there, until nothing is left to do.
+    ///
+    /// Tables that are newer than the log, since that was restored from an older copy, give back what it lacks; tables
+    /// that are older than the log get back what they lack.
     /// - Returns: how many changes were merged.
     @discardableResult
     public func catchUp() throws -> Int {
         try running.withLock { _ in
-            var changes = 0
-            var more = true
-            var hasStartedOver = false
-            while more {
-                let outbox = try store.outbox(as: identity, limitBytes: Self.batchBytes)
-                let response: WireSyncResponse
-                do { response = try hub.sync(request(outbox), from: device) } catch let error as HubError
-                    where error.code == .logMismatch && !hasStartedOver
-                {
-                    // The log was restored from an older copy: it gets back what the tables were made of.
-                    hasStartedOver = true
-                    try store.forgetAcknowledgements()
-                    continue
+            var withOwnBlocks = false
+            var attempts = 0
+            while true {
+                do {
+                    let changes = try follow(withOwnBlocks: withOwnBlocks)
+                    try publish()
+                    return changes
+                } catch let error as StoreError where error.recovery == .resync && !withOwnBlocks {
+                    withOwnBlocks = true
+                } catch where Self.asksToReconcile(error) && attempts < Self.attemptLimit {
+                    attempts += 1
+                    try reconcile()
                 }
-                try refuseSilence(response.receipts)
-                changes += try take(response)
-                more = response.more || outbox.hasMore
             }
-            try publish()
-            return changes
         }
     }
 
-    private func request(_ outbox: Store.Outbox) -> WireSyncRequest {
+    private static let attemptLimit = 3
+
+    private static func asksToReconcile(_ error: any Error) -> Bool {
+        switch error {
+        case let error as HubError: error.code == .logMismatch
+        case let error as ProtocolError: error.recovery == .resync
+        default: false
+        }
+    }
+
+    private func follow(withOwnBlocks: Bool) throws -> Int {
+        var changes = 0
+        var more = true
+        while more {
+            let outbox = try store.outbox(as: identity, limitBytes: Self.batchBytes)
+            let response = try hub.sync(request(outbox, withOwnBlocks: withOwnBlocks), from: device)
+            try refuseSilence(response.receipts)
+            changes += try take(response, cursors: outbox.cursors)
+            more = response.more || outbox.hasMore
+        }
+        return changes
+    }
+
+    private func reconcile() throws {
+        var session = ReconcileSession(limitBytes: Self.batchBytes)
+        var effect = session.handle(.started)
+        while true {
+            switch effect {
+            case .finished: return
+            case .send(let request): effect = session.handle(.answered(try hub.reconcile(request, from: device.key)))
+            default:
+                guard let event = try store.perform(effect, as: identity) else { return }
+                effect = session.handle(event)
+            }
+        }
+    }
+
+    private func request(_ outbox: Store.Outbox, withOwnBlocks: Bool) -> WireSyncRequest {
         var request = WireSyncRequest()
         request.protocol = Limits.protocolVersion
-        request.replica = Data(identity.replica.bytes)
+        request.replica = Data(outbox.replica.bytes)
         request.cursors = outbox.cursors.map(\.wire)
+        request.receipts = outbox.receipts.map(\.wire)
         request.blocks = outbox.blocks.map(\.wire)
         request.downLimitBytes = UInt32(Self.batchBytes)
+        request.withOwnBlocks = withOwnBlocks
         return request
     }
 
     private func refuseSilence(_ receipts: [WireReceipt]) throws {
         for receipt in receipts where receipt.verdict == .invalid || receipt.verdict == .heldBack {
-            throw ProtocolError(.brokenLink, "the log refused the centre's own block: \(receipt.message)")
+            throw ProtocolError(
+                .brokenLink, "the log refused the centre's own block: \(receipt.message)",
+                recovery: receipt.verdict == .heldBack ? .resync : .stop)
         }
     }
 
-    private func take(_ response: WireSyncResponse) throws -> Int {
+    private func take(_ response: WireSyncResponse, cursors: [ChannelCursor]) throws -> Int {
         guard !response.entries.isEmpty else { return 0 }
         var follower = LogFollower(
             servingKey: hub.identity.servingKey.publicKey, organisation: hub.identity.organisation,
-            cursors: try store.cursors(), knownKey: { [store] in try store.deviceKey(of: $0) })
+            cursors: cursors, knownKey: { [store] in try store.deviceKey(of: $0) })
         let delivery = try follower.follow(response.entries, epoch: Array(response.epoch))
         try follower.agree(with: response.heads)
         return try store.take(delivery, as: identity).changes

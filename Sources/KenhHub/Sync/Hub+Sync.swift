@@ -20,6 +20,7 @@ extension Hub {
         }
         try log.read { transaction in
             response.epoch = Data(try transaction.epoch)
+            try check(request.receipts, transaction)
             let cursors = try known(request.cursors, transaction)
             try fill(&response, request, cursors, device, transaction)
         }
@@ -33,7 +34,9 @@ extension Hub {
                 .unsupportedVersion,
                 "the device speaks version \(request.protocol) of the protocol, the centre \(Limits.protocolVersion)")
         }
-        guard request.blocks.count <= Limits.blocksPerRequest, request.cursors.count <= Limits.cursorsPerRequest else {
+        guard request.blocks.count <= Limits.blocksPerRequest, request.cursors.count <= Limits.cursorsPerRequest,
+            request.receipts.count <= Limits.cursorsPerRequest
+        else {
             throw ProtocolError(.tooLarge, "the request has too many blocks or cursors")
         }
     }
@@ -45,10 +48,22 @@ extension Hub {
         if request.blocks.isEmpty, try log.read({ try $0.deviceKey(of: replica) }) == device.key { return [] }
         return try log.write { transaction in
             try addReplica(replica, of: device.key, transaction)
-            let admission = BlockAdmission(
-                organisation: identity.organisation, now: now(), sender: device.key.bytes, transaction: transaction)
+            let admission = BlockAdmission(hub: self, sender: device.key.bytes, transaction: transaction)
             return try request.blocks.map { try admission.receipt(for: $0) }
         }
+    }
+
+    /// What was acknowledged has to be there, also where the sender has not followed the log so far.
+    private func check(_ receipts: [WireCursor], _ transaction: any HubTransaction) throws {
+        for receipt in receipts {
+            let hash = try transaction.entryHash(channel: receipt.channel, sequence: receipt.sequence)
+            guard let hash, receipt.logHash.elementsEqual(hash.bytes) else { throw Self.mismatch(receipt.channel) }
+        }
+    }
+
+    private static func mismatch(_ channel: String) -> HubError {
+        HubError(
+            .logMismatch, "the centre's log of \(channel) is not the one that this device followed", recovery: .resync)
     }
 
     /// The sender's place in each channel, where it fits this log.
@@ -58,9 +73,7 @@ extension Hub {
         for cursor in cursors where cursor.sequence > 0 {
             let hash = try transaction.entryHash(channel: cursor.channel, sequence: cursor.sequence)
             guard cursor.epoch.elementsEqual(epoch), let hash, cursor.logHash.elementsEqual(hash.bytes) else {
-                throw HubError(
-                    .logMismatch, "the centre's log of \(cursor.channel) is not the one that this device followed",
-                    recovery: .resync)
+                throw Self.mismatch(cursor.channel)
             }
             places[cursor.channel] = cursor.sequence
         }
@@ -80,7 +93,8 @@ extension Hub {
             if place < head.sequence, budget > 0 {
                 let entries = try transaction.entries(channel: head.channel, after: place, limitBytes: budget)
                 for entry in entries {
-                    let wire = try Self.wire(entry, to: device, withOwn: request.withOwnBlocks)
+                    var wire = try Self.wire(entry, to: device, withOwn: request.withOwnBlocks)
+                    if !response.epoch.elementsEqual(entry.epoch) { wire.epoch = Data(entry.epoch) }
                     budget -= wire.hasBlock ? entry.payload.count : 100
                     response.entries.append(wire)
                     reached = entry.sequence
@@ -103,6 +117,7 @@ extension Hub {
         wire.position = entry.position
         wire.objectHash = Data(entry.objectHash.bytes)
         wire.acceptedAtMs = entry.acceptedAtMilliseconds
+        wire.signature = Data(entry.signature)
         switch entry.kind {
         case .block where withOwn || entry.sender != device.key.bytes:
             wire.block = try WireCoding.decode(WireBlock.self, from: entry.payload)

@@ -34,4 +34,6 @@ public enum Limits {
     public static let requestBytes = 96 << 20
     public static let blocksPerRequest = 4096
     public static let cursorsPerRequest = 100_000
+    /// Of one channel's log, in a request that compares logs.
+    public static let placesPerChannel = 64
 }

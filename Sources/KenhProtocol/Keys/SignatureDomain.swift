@@ -6,6 +6,8 @@ public enum SignatureDomain: String, Sendable, CaseIterable {
     case registryStatement = "kenh-v1 registry statement"
     case servingCertificate = "kenh-v1 serving certificate"
     case enrolment = "kenh-v1 enrolment"
+    /// The centre's, over the epoch and hash of an entry of its log.
+    case logEntry = "kenh-v1 log entry"
     /// The signature base of RFC 9421, signed as it is. It begins with a quotation mark and its last line names its
     /// own tag, so it cannot be taken for any of the others.
     case httpMessage = ""

@@ -9,13 +9,13 @@ struct BlockTable {
 
     /// - Returns: the block's local sequence number.
     func insert(
-        _ block: Block, channel: Int, branch: Int?, isApplied: Bool, sequence: UInt64?, acceptedAt: Int64?
+        _ block: Block, channel: Int, branch: Int?, isApplied: Bool, acceptance: Delivery.Acceptance?
     ) throws(StoreError) {
         let insert = try sql(
             """
             INSERT INTO kenh_block(hash, ch, branch, first_counter, changes, is_applied, sequence, accepted_at,
-                header, device_signature, officer_signature, detached, body)
-            VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                header, device_signature, officer_signature, detached, body, proof)
+            VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """)
         insert.bind(1, copying: block.hash.bytes)
         insert.bind(2, channel)
@@ -23,13 +23,14 @@ struct BlockTable {
         insert.bind(4, Int64(clamping: block.header.firstCounter))
         insert.bind(5, Int64(block.header.count))
         insert.bind(6, isApplied ? 1 : 0)
-        if let sequence { insert.bind(7, Int64(clamping: sequence)) } else { insert.bindNull(7) }
-        if let acceptedAt { insert.bind(8, acceptedAt) } else { insert.bindNull(8) }
+        insert.bind(7, copying: acceptance.map { .integer(Int64(clamping: $0.sequence)) } ?? .null)
+        insert.bind(8, copying: acceptance.map { .integer($0.acceptedAtMilliseconds) } ?? .null)
         insert.bind(9, copying: block.headerBytes)
         insert.bind(10, copying: block.deviceSignature)
         insert.bind(11, copying: block.officerSignature)
         insert.bind(12, copying: block.detached)
         insert.bind(13, copying: block.body)
+        insert.bind(14, copying: acceptance?.proof.map { .blob($0.stored) } ?? .null)
         try insert.run()
     }
 
@@ -110,12 +111,61 @@ struct BlockTable {
         return try read.step() ? (read.isNull(0) ? nil : UInt64(clamping: read.int(0)), read.int(1)) : nil
     }
 
-    func accept(_ hash: Hash256, sequence: UInt64, acceptedAt: Int64) throws(StoreError) {
+    /// The earliest acceptance counts; the place is that in the log as it is now.
+    func accept(_ hash: Hash256, _ acceptance: Delivery.Acceptance) throws(StoreError) {
         let update = try sql(
-            "UPDATE kenh_block SET sequence = ?2, accepted_at = min(coalesce(accepted_at, ?3), ?3) WHERE hash = ?1")
+            """
+            UPDATE kenh_block SET sequence = ?2, accepted_at = min(coalesce(accepted_at, ?3), ?3),
+                proof = CASE WHEN accepted_at < ?3 THEN coalesce(proof, ?4) ELSE coalesce(?4, proof) END
+            WHERE hash = ?1
+            """)
         update.bind(1, copying: hash.bytes)
+        update.bind(2, Int64(clamping: acceptance.sequence))
+        update.bind(3, acceptance.acceptedAtMilliseconds)
+        update.bind(4, copying: acceptance.proof.map { .blob($0.stored) } ?? .null)
+        try update.run()
+    }
+
+    // MARK: the log as it was followed
+
+    /// The proof of the channel's newest accepted block up to a sequence.
+    func proof(channel: Int, upTo sequence: UInt64) throws(StoreError) -> EntryProof? {
+        let read = try sql(
+            "SELECT proof FROM kenh_block WHERE ch = ? AND sequence <= ? AND proof IS NOT NULL ORDER BY sequence DESC LIMIT 1")
+        defer { read.reset() }
+        read.bind(1, channel)
+        read.bind(2, Int64(clamping: sequence))
+        return try read.step() ? EntryProof(stored: read.array(0)) : nil
+    }
+
+    func newestAccepted(channel: Int) throws(StoreError) -> (sequence: UInt64, proof: EntryProof?)? {
+        let read = try sql(
+            "SELECT sequence, proof FROM kenh_block WHERE ch = ? AND sequence IS NOT NULL ORDER BY sequence DESC LIMIT 1")
+        defer { read.reset() }
+        read.bind(1, channel)
+        guard try read.step() else { return nil }
+        return (UInt64(clamping: read.int(0)), read.isNull(1) ? nil : EntryProof(stored: read.array(1)))
+    }
+
+    /// Names and proofs of a channel's blocks that the log had above a sequence, in its order.
+    func accepted(channel: Int, above sequence: UInt64) throws(StoreError) -> [(hash: Hash256, proof: EntryProof?)] {
+        let read = try sql("SELECT hash, proof FROM kenh_block WHERE ch = ? AND sequence > ? ORDER BY sequence")
+        defer { read.reset() }
+        read.bind(1, channel)
+        read.bind(2, Int64(clamping: sequence))
+        var accepted: [(hash: Hash256, proof: EntryProof?)] = []
+        while try read.step() {
+            guard let hash = Hash256(bytes: read.bytes(0)) else { throw BranchIndex.damaged }
+            accepted.append((hash, read.isNull(1) ? nil : EntryProof(stored: read.array(1))))
+        }
+        return accepted
+    }
+
+    /// Blocks above a place are unsent again; when they were accepted stays known.
+    func forgetPlaces(channel: Int, above sequence: UInt64) throws(StoreError) {
+        let update = try sql("UPDATE kenh_block SET sequence = NULL WHERE ch = ? AND sequence > ?")
+        update.bind(1, channel)
         update.bind(2, Int64(clamping: sequence))
-        update.bind(3, acceptedAt)
         try update.run()
     }
 

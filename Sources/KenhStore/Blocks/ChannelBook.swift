@@ -1,4 +1,5 @@
 import KenhMerge
+import KenhProtocol
 
 /// How far a channel's log at the centre has been taken in.
 public struct ChannelCursor: Sendable, Equatable {
@@ -7,12 +8,22 @@ public struct ChannelCursor: Sendable, Equatable {
     public let epoch: [UInt8]
     public let sequence: UInt64
     public let logHash: Hash256
+    /// Of the entry that it stands at.
+    public let proof: EntryProof?
 
-    public init(channel: String, epoch: [UInt8], sequence: UInt64, logHash: Hash256) {
+    public init(channel: String, epoch: [UInt8], sequence: UInt64, logHash: Hash256, proof: EntryProof? = nil) {
         self.channel = channel
         self.epoch = epoch
         self.sequence = sequence
         self.logHash = logHash
+        self.proof = proof
+    }
+}
+
+extension ChannelCursor {
+    /// Whether they stand at the same place; who can prove it is another matter.
+    public static func == (a: ChannelCursor, b: ChannelCursor) -> Bool {
+        a.channel == b.channel && a.epoch == b.epoch && a.sequence == b.sequence && a.logHash == b.logHash
     }
 }
 
@@ -53,13 +64,14 @@ final class ChannelBook {
 
     func load() throws(StoreError) {
         (channels, numbers, dirty) = ([:], [:], [])
-        let read = try sql("SELECT number, name, digest, epoch, sequence, log_hash, own_branch FROM kenh_channel")
+        let read = try sql("SELECT number, name, digest, epoch, sequence, log_hash, own_branch, proof FROM kenh_channel")
         defer { read.reset() }
         while try read.step() {
             let name = read.string(1)
             let cursor = ChannelCursor(
                 channel: name, epoch: read.array(3), sequence: UInt64(clamping: read.int(4)),
-                logHash: Hash256(bytes: read.array(5)) ?? .zero)
+                logHash: Hash256(bytes: read.array(5)) ?? .zero,
+                proof: read.isNull(7) ? nil : EntryProof(stored: read.array(7)))
             add(
                 Channel(
                     number: Int(read.int(0)), name: name, digest: Digest128(bytes: read.array(2)) ?? .zero,
@@ -106,6 +118,14 @@ final class ChannelBook {
         dirty.insert(number)
     }
 
+    /// What is written here from now on begins new lanes.
+    func forgetOwnBranches() {
+        for number in channels.keys where channels[number]?.ownBranch != nil {
+            channels[number]?.ownBranch = nil
+            dirty.insert(number)
+        }
+    }
+
     func setOwnBranch(_ branch: Int, of number: Int) {
         channels[number]?.ownBranch = branch
         dirty.insert(number)
@@ -114,7 +134,7 @@ final class ChannelBook {
     /// Writes what changed; at the end of each transaction.
     func flush() throws(StoreError) {
         let update = try sql(
-            "UPDATE kenh_channel SET digest = ?2, epoch = ?3, sequence = ?4, log_hash = ?5, own_branch = ?6 WHERE number = ?1"
+            "UPDATE kenh_channel SET digest = ?2, epoch = ?3, sequence = ?4, log_hash = ?5, own_branch = ?6, proof = ?7 WHERE number = ?1"
         )
         for number in dirty {
             guard let channel = channels[number] else { continue }
@@ -124,6 +144,7 @@ final class ChannelBook {
             update.bind(4, Int64(clamping: channel.cursor.sequence))
             update.bind(5, copying: channel.cursor.logHash.bytes)
             if let branch = channel.ownBranch { update.bind(6, branch) } else { update.bindNull(6) }
+            if let proof = channel.cursor.proof { update.bind(7, copying: proof.stored) } else { update.bindNull(7) }
             try update.run()
         }
         dirty = []

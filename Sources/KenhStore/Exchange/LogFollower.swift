@@ -29,19 +29,27 @@ public struct LogFollower {
     public mutating func follow(_ entries: [WireLogEntry], epoch: [UInt8]) throws -> Delivery {
         var delivery = Delivery()
         for entry in entries {
-            let hash = try advance(entry, epoch: epoch)
+            let proof = try advance(entry, epoch: epoch)
             switch entry.kind {
-            case .block: delivery.items.append(try item(entry, hash))
-            case .registry: delivery.registry += try facts(entry, hash)
+            case .block: delivery.items.append(try item(entry, proof))
+            case .verdict:
+                delivery.items.append(Delivery.Item(hash: proof.object, block: nil, acceptance: .init(proof)))
+            case .registry:
+                delivery.registry += try facts(entry, proof.object)
+                delivery.statements.append(.init(proof: proof, signed: entry.registry))
             default: throw ProtocolError(.unsupportedVersion, "the centre's log has entries that need a newer Kenh")
             }
         }
         let moved = Set(entries.map(\.channel))
         delivery.cursors = cursors.values.filter { moved.contains($0.channel) }.sorted { $0.channel < $1.channel }
+        // Each hash covers those before it, so the newest of a channel speaks for all.
+        for cursor in delivery.cursors where cursor.proof?.isGood(by: servingKey) != true {
+            throw ProtocolError(.badSignature, "the centre did not sign its log's entries")
+        }
         return delivery
     }
 
-    private mutating func advance(_ entry: WireLogEntry, epoch: [UInt8]) throws -> Hash256 {
+    private mutating func advance(_ entry: WireLogEntry, epoch: [UInt8]) throws -> EntryProof {
         guard ChannelName.isValid(entry.channel) || entry.channel == ChannelName.registry else {
             throw ProtocolError(.malformed, "a log entry names no channel")
         }
@@ -54,12 +62,13 @@ public struct LogFollower {
         guard let object = Hash256(bytes: entry.objectHash) else {
             throw ProtocolError(.malformed, "a log entry names no object")
         }
-        let hash = EntryHash.next(
-            after: cursor?.logHash ?? .zero, kind: entry.kind, channel: entry.channel, sequence: entry.sequence,
-            object: object, acceptedAtMilliseconds: entry.acceptedAtMs)
+        let proof = EntryProof(
+            epoch: entry.epoch.isEmpty ? epoch : Array(entry.epoch), kind: entry.kind, channel: entry.channel,
+            sequence: entry.sequence, object: object, acceptedAtMilliseconds: entry.acceptedAtMs,
+            previous: cursor?.logHash ?? .zero, signature: Array(entry.signature))
         cursors[entry.channel] = ChannelCursor(
-            channel: entry.channel, epoch: epoch, sequence: entry.sequence, logHash: hash)
-        return object
+            channel: entry.channel, epoch: epoch, sequence: entry.sequence, logHash: proof.entryHash, proof: proof)
+        return proof
     }
 
     /// Checks where the response says that each channel's log ends against what was followed up to there: entries
@@ -82,9 +91,8 @@ public struct LogFollower {
         cursors[channel].map { ($0.sequence, $0.logHash) }
     }
 
-    private func item(_ entry: WireLogEntry, _ object: Hash256) throws -> Delivery.Item {
-        let acceptance = Delivery.Acceptance(
-            sequence: entry.sequence, acceptedAtMilliseconds: entry.acceptedAtMs)
+    private func item(_ entry: WireLogEntry, _ proof: EntryProof) throws -> Delivery.Item {
+        let (object, acceptance) = (proof.object, Delivery.Acceptance(proof))
         guard entry.hasBlock else { return Delivery.Item(hash: object, block: nil, acceptance: acceptance) }
         let block = try Block(entry.block)
         guard block.hash == object, block.header.channel == entry.channel,
@@ -105,6 +113,17 @@ public struct LogFollower {
         guard statement.organisation.elementsEqual(organisation.bytes) else {
             throw ProtocolError(.wrongOrganisation, "a registry entry is for another organisation")
         }
+        let found = try Self.facts(of: statement)
+        for case .replica(let replica, let key) in found { keys[replica] = key }
+        return found
+    }
+
+    /// What a statement says, its signature aside.
+    static func facts(of signed: WireSignedStatement) throws -> [RegistryFact] {
+        try facts(of: WireCoding.decode(WireRegistryStatement.self, from: Array(signed.statement)))
+    }
+
+    private static func facts(of statement: WireRegistryStatement) throws -> [RegistryFact] {
         switch statement.what {
         case .cellAdded(let cell): return [.cell(code: cell.code, name: cell.name)]
         case .deviceAdded(let device):
@@ -113,9 +132,7 @@ public struct LogFollower {
             guard let replica = ReplicaID(bytes: added.replica) else {
                 throw ProtocolError(.malformed, "a registry entry names no replica")
             }
-            let key = try PublicKey(bytes: added.deviceKey)
-            keys[replica] = key
-            return [.replica(replica, device: key)]
+            return [.replica(replica, device: try PublicKey(bytes: added.deviceKey))]
         case nil: return []
         }
     }

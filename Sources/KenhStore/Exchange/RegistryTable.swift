@@ -22,6 +22,33 @@ struct RegistryTable {
         }
     }
 
+    /// The statements themselves, for a centre that may lose them.
+    func keep(_ statements: [Delivery.Statement]) throws {
+        for statement in statements {
+            try run(
+                "INSERT OR REPLACE INTO kenh_statement(hash, sequence, proof, statement) VALUES(?, ?, ?, ?)",
+                [
+                    .blob(statement.proof.object.bytes), .integer(Int64(clamping: statement.proof.sequence)),
+                    .blob(statement.proof.stored), .blob(try WireCoding.encode(statement.signed)),
+                ])
+        }
+    }
+
+    /// Kept statements above a sequence, in the log's order.
+    func statements(after sequence: UInt64) throws -> [Delivery.Statement] {
+        let read = try sql("SELECT proof, statement FROM kenh_statement WHERE sequence > ? ORDER BY sequence")
+        defer { read.reset() }
+        read.bind(1, Int64(clamping: sequence))
+        var statements: [Delivery.Statement] = []
+        while try read.step() {
+            guard let proof = EntryProof(stored: read.array(0)) else { throw BranchIndex.damaged }
+            statements.append(
+                Delivery.Statement(
+                    proof: proof, signed: try WireCoding.decode(WireSignedStatement.self, from: read.array(1))))
+        }
+        return statements
+    }
+
     private func run(_ text: String, _ values: [Value]) throws(StoreError) {
         let statement = try sql(text)
         for (i, value) in values.enumerated() { statement.bind(Int32(i + 1), copying: value) }

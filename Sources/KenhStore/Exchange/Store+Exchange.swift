@@ -5,14 +5,23 @@ import KenhProtocol
 extension Store {
     /// Blocks without an acknowledgement, in the order in which they were taken, and where each channel's log stands.
     public struct Outbox: Sendable {
+        /// Under which the store writes now.
+        public let replica: ReplicaID
         public let blocks: [Block]
         public let cursors: [ChannelCursor]
+        /// The newest acknowledged entry of each channel that was not followed up to there.
+        public let receipts: [ChannelCursor]
         /// Whether there are more unsent blocks than these.
         public let hasMore: Bool
 
-        public init(blocks: [Block], cursors: [ChannelCursor], hasMore: Bool) {
+        public init(
+            replica: ReplicaID, blocks: [Block], cursors: [ChannelCursor], receipts: [ChannelCursor] = [],
+            hasMore: Bool
+        ) {
+            self.replica = replica
             self.blocks = blocks
             self.cursors = cursors
+            self.receipts = receipts
             self.hasMore = hasMore
         }
     }
@@ -28,21 +37,23 @@ extension Store {
             defer { read.reset() }
             let total = try read.step() ? Int(read.int(0)) : 0
             return Outbox(
-                blocks: blocks, cursors: core.channels.all.map(\.cursor).filter { $0.sequence > 0 },
+                replica: try core.replica(of: identity), blocks: blocks,
+                cursors: core.channels.all.map(\.cursor).filter { $0.sequence > 0 },
+                receipts: try core.channels.all.compactMap { try Self.receipt(above: $0, core) },
                 hasMore: total > blocks.count)
         }
     }
 
-    /// Offers every block again and follows the log from its beginning: the centre's log is not the one that was
-    /// followed, or this store is older than what it once sent. Nothing is lost by it, and nothing merged twice.
-    public func forgetAcknowledgements() throws(StoreError) {
-        try transaction { _, core in
-            try core.sql.execute("UPDATE kenh_block SET sequence = NULL")
-            for channel in core.channels.all {
-                try core.channels.set(
-                    ChannelCursor(channel: channel.name, epoch: [], sequence: 0, logHash: .zero))
-            }
-        }
+    private static func receipt(
+        above channel: ChannelBook.Channel, _ core: StoreCore
+    ) throws(StoreError) -> ChannelCursor? {
+        let newest = try core.blocks.newestAccepted(channel: channel.number)
+        // A block may have been accepted earlier, in a log that is no more.
+        guard let newest, newest.sequence > channel.cursor.sequence, let proof = newest.proof,
+            proof.sequence == newest.sequence
+        else { return nil }
+        return ChannelCursor(
+            channel: channel.name, epoch: proof.epoch, sequence: proof.sequence, logHash: proof.entryHash)
     }
 
     /// Digests of the merged state, for channels with nothing unsent or pending here; others cannot be compared.

@@ -21,16 +21,35 @@ public struct Delivery: Sendable {
     public struct Acceptance: Sendable, Equatable {
         public let sequence: UInt64
         public let acceptedAtMilliseconds: Int64
+        /// What shows it to the centre after it was restored.
+        public let proof: EntryProof?
 
-        public init(sequence: UInt64, acceptedAtMilliseconds: Int64) {
+        public init(sequence: UInt64, acceptedAtMilliseconds: Int64, proof: EntryProof? = nil) {
             self.sequence = sequence
             self.acceptedAtMilliseconds = acceptedAtMilliseconds
+            self.proof = proof
+        }
+
+        public init(_ proof: EntryProof) {
+            self.init(sequence: proof.sequence, acceptedAtMilliseconds: proof.acceptedAtMilliseconds, proof: proof)
+        }
+    }
+
+    /// A statement of the registry as the centre signed it.
+    public struct Statement: Sendable {
+        public let proof: EntryProof
+        public let signed: WireSignedStatement
+
+        public init(proof: EntryProof, signed: WireSignedStatement) {
+            self.proof = proof
+            self.signed = signed
         }
     }
 
     /// In the order of the log.
     public var items: [Item]
     public var registry: [RegistryFact]
+    public var statements: [Statement] = []
     /// Where the store stands afterwards, for the channels that moved.
     public var cursors: [ChannelCursor]
 
@@ -57,6 +76,8 @@ public struct DeliveryReport: Sendable, Equatable {
     /// Blocks that wait for others, or that this version cannot read.
     public var heldBlocks = 0
     public var sealed = SealReport()
+    /// Blocks of this store's own replica that were not here: it is a restored copy, or somebody writes in another one.
+    public var lostBlocks = 0
 
     public init() {}
 }

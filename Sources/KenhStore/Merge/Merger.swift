@@ -5,6 +5,8 @@ import KenhProtocol
 final class Merger {
     private let core: StoreCore
     private let now: Int64
+    /// Whose blocks are all here unless the store is a restored copy.
+    private let ownReplica: ReplicaID?
     private(set) var report = DeliveryReport()
     private(set) var touchedTables: Set<Int> = []
     private var scheduled: [OpenedBlock] = []
@@ -12,9 +14,10 @@ final class Merger {
     private var scheduledHashes: Set<Hash256> = []
     private var retimed: [Block] = []
 
-    init(core: StoreCore, now: Int64) {
+    init(core: StoreCore, now: Int64, ownReplica: ReplicaID? = nil) {
         self.core = core
         self.now = now
+        self.ownReplica = ownReplica
     }
 
     func take(_ items: [Delivery.Item]) throws {
@@ -37,8 +40,8 @@ final class Merger {
         let channel = try core.channels.number(block.header.channel)
         let branch = try core.index.branch(for: block.header, channel: channel)
         try core.blocks.insert(
-            block, channel: channel, branch: branch, isApplied: false, sequence: item.acceptance?.sequence,
-            acceptedAt: item.acceptance?.acceptedAtMilliseconds)
+            block, channel: channel, branch: branch, isApplied: false, acceptance: item.acceptance)
+        if block.header.replica == ownReplica { report.lostBlocks += 1 }
         if let branch { try append(block, to: branch) }
         report.newBlocks += 1
         waiting.append(block)
@@ -59,7 +62,7 @@ final class Merger {
         {
             return
         }
-        try core.blocks.accept(hash, sequence: acceptance.sequence, acceptedAt: acceptance.acceptedAtMilliseconds)
+        try core.blocks.accept(hash, acceptance)
         if let known, known.acceptedAt <= acceptance.acceptedAtMilliseconds { return }
         guard let block = try core.blocks.block(hash),
             block.header.lastClock.effective(acceptedAtMilliseconds: acceptance.acceptedAtMilliseconds)

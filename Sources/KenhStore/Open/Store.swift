@@ -192,34 +192,58 @@ public final class Store: Sendable {
     }
 
     /// Seals what is pending, then takes a delivery in, as one transaction.
+    ///
+    /// Where the delivery brings back blocks that this store itself once wrote, the store is an older copy of itself:
+    /// it keeps both lines of work, and writes under a new replica id from then on.
     public func take(_ delivery: Delivery, as identity: StoreIdentity) throws(StoreError) -> DeliveryReport {
-        try transaction { db, core in
-            try Self.withoutCapture(db) {
-                let sealed = try sealer(core, identity).seal()
-                try RegistryTable(sql: core.sql).record(delivery.registry)
-                let merger = Merger(core: core, now: now)
-                try merger.take(delivery.items)
-                for cursor in delivery.cursors { try advance(cursor, core) }
-                try announce(merger.touchedTables, core, db)
-                var report = merger.report
-                report.sealed = sealed
-                return report
-            }
+        try transaction { db, core in try takeIn(delivery, identity, db, core) }
+    }
+
+    /// As ``take(_:as:)``, within a transaction.
+    func takeIn(
+        _ delivery: Delivery, _ identity: StoreIdentity, _ db: Database, _ core: StoreCore
+    ) throws -> DeliveryReport {
+        try Self.withoutCapture(db) {
+            let sealed = try sealer(core, identity).seal()
+            let registry = RegistryTable(sql: core.sql)
+            try registry.record(delivery.registry)
+            try registry.keep(delivery.statements)
+            let merger = Merger(core: core, now: now, ownReplica: try core.replica(of: identity))
+            try merger.take(delivery.items)
+            if merger.report.lostBlocks > 0 { try beginNewReplica(core, lostBlocks: merger.report.lostBlocks) }
+            for cursor in delivery.cursors { try advance(cursor, core) }
+            try announce(merger.touchedTables, core, db)
+            var report = merger.report
+            report.sealed = sealed
+            return report
         }
     }
 
-    /// Another process may have taken the same entries in meanwhile; a cursor never goes back within an epoch.
+    /// Another process may have taken the same entries in meanwhile: a cursor never goes back, and no answer to a
+    /// question of an earlier epoch moves it.
     private func advance(_ cursor: ChannelCursor, _ core: StoreCore) throws {
-        if let known = core.channels.find(cursor.channel)?.cursor, known.epoch == cursor.epoch,
-            known.sequence >= cursor.sequence
+        if let known = core.channels.find(cursor.channel)?.cursor, known.sequence > 0,
+            known.epoch != cursor.epoch || known.sequence >= cursor.sequence
         {
             return
         }
         try core.channels.set(cursor)
     }
 
+    private func beginNewReplica(_ core: StoreCore, lostBlocks: Int) throws {
+        var random = makeRandom()
+        try core.meta.set(StoreCore.replicaKey, .blob(ReplicaID.random(using: &random).bytes))
+        core.channels.forgetOwnBranches()
+        try core.notice(
+            "restored", at: now,
+            "this store is an older copy of itself, or there is another copy: \(lostBlocks) blocks that it had sent came "
+                + "back from the centre; both lines of work are kept")
+    }
+
     func sealer(_ core: StoreCore, _ identity: StoreIdentity) throws(StoreError) -> Sealer {
-        try Sealer(core: core, identity: identity, now: now, random: makeRandom())
+        let identity = StoreIdentity(
+            organisation: identity.organisation, replica: try core.replica(of: identity), key: identity.key)
+        return try Sealer(core: core, identity: identity, now: now, random: makeRandom())
     }
 
     /// GRDB's observation does not see writes through the raw handle.

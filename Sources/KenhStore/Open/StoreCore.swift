@@ -5,6 +5,7 @@ import KenhProtocol
 public struct StoreIdentity: Sendable {
     /// Fingerprint of the organisation's root key.
     public let organisation: Hash256
+    /// The store's first life. A store that finds itself to be an older copy takes another and remembers it.
     public let replica: ReplicaID
     public let key: SigningKey
 
@@ -62,6 +63,16 @@ final class StoreCore {
         throw StoreError(
             .newerVersion, "another program brought the store to schema \(installed), this one knows \(schema.version)",
             advice: "restart it with the newer Kenh")
+    }
+
+    static let replicaKey = "replica"
+    /// Facts that belong to one file and not to whom it is of.
+    static let ownKeys: Set<String> = [replicaKey, "schema_version", "shows_kept_after_seal"]
+
+    /// Under which replica id the store writes now.
+    func replica(of identity: StoreIdentity) throws(StoreError) -> ReplicaID {
+        guard case .blob(let bytes) = try meta.value(Self.replicaKey) else { return identity.replica }
+        return ReplicaID(bytes: bytes) ?? identity.replica
     }
 
     /// After a rollback nothing in memory can be trusted.

@@ -9,8 +9,9 @@
 /// | `kenh_row` | one packed state a row (RowState+Packing.swift) |
 /// | `kenh_conflict` | rows whose state may have something for people to decide |
 /// | `kenh_channel` | digest of the merged state and cursor in the centre's log, by channel |
-/// | `kenh_branch`, `kenh_block` | lanes' branches and the blocks on them, in the order in which they came |
+/// | `kenh_branch`, `kenh_block` | lanes' branches and the blocks on them, in the order in which they came, and where and when the centre took each |
 /// | `kenh_cell`, `kenh_device`, `kenh_replica` | who is who, from the centre's registry |
+/// | `kenh_statement` | that registry's statements as the centre signed them |
 /// | `kenh_notice` | what people should be told |
 enum SystemTables {
     static let format: Int64 = 1
@@ -30,7 +31,7 @@ enum SystemTables {
             seq INTEGER PRIMARY KEY, tbl INTEGER, kind INTEGER, id, ch, mask INTEGER, at INTEGER, officer);
         CREATE TABLE kenh_channel(
             number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, digest BLOB NOT NULL, epoch BLOB,
-            sequence INTEGER NOT NULL DEFAULT 0, log_hash BLOB, own_branch INTEGER) STRICT;
+            sequence INTEGER NOT NULL DEFAULT 0, log_hash BLOB, proof BLOB, own_branch INTEGER) STRICT;
         CREATE TABLE kenh_row(
             tbl INTEGER NOT NULL, id ANY NOT NULL, ch INTEGER NOT NULL, state BLOB NOT NULL,
             PRIMARY KEY(tbl, id, ch)) STRICT, WITHOUT ROWID;
@@ -43,15 +44,19 @@ enum SystemTables {
         CREATE TABLE kenh_block(
             seq INTEGER PRIMARY KEY, hash BLOB NOT NULL UNIQUE, ch INTEGER NOT NULL, branch INTEGER,
             first_counter INTEGER NOT NULL, changes INTEGER NOT NULL, is_applied INTEGER NOT NULL,
-            sequence INTEGER, accepted_at INTEGER, header BLOB NOT NULL, device_signature BLOB NOT NULL,
+            sequence INTEGER, accepted_at INTEGER, proof BLOB, header BLOB NOT NULL, device_signature BLOB NOT NULL,
             officer_signature BLOB NOT NULL, detached BLOB NOT NULL, body BLOB NOT NULL) STRICT;
         CREATE INDEX kenh_block_branch ON kenh_block(branch, first_counter);
         CREATE INDEX kenh_block_unsent ON kenh_block(seq) WHERE sequence IS NULL;
+        CREATE INDEX kenh_block_sequence ON kenh_block(ch, sequence) WHERE sequence IS NOT NULL;
         CREATE INDEX kenh_block_held ON kenh_block(seq) WHERE is_applied = 0;
         CREATE TABLE kenh_cell(code TEXT PRIMARY KEY NOT NULL, name TEXT NOT NULL) STRICT, WITHOUT ROWID;
         CREATE TABLE kenh_device(
             key BLOB PRIMARY KEY NOT NULL, cell TEXT NOT NULL, name TEXT NOT NULL) STRICT, WITHOUT ROWID;
         CREATE TABLE kenh_replica(replica BLOB PRIMARY KEY NOT NULL, device_key BLOB NOT NULL) STRICT, WITHOUT ROWID;
+        CREATE TABLE kenh_statement(
+            hash BLOB PRIMARY KEY NOT NULL, sequence INTEGER NOT NULL, proof BLOB NOT NULL,
+            statement BLOB NOT NULL) STRICT, WITHOUT ROWID;
         CREATE TABLE kenh_notice(
             number INTEGER PRIMARY KEY, at INTEGER NOT NULL, code TEXT NOT NULL, tbl TEXT, id ANY,
             message TEXT NOT NULL) STRICT;

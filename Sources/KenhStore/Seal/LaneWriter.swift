@@ -115,7 +115,7 @@ final class LaneWriter {
             isGroupStart: isFirst, isGroupEnd: isLast)
         let block = try core.codec.seal(finished.builder, as: draft, key: identity.key)
         try core.blocks.insert(
-            block, channel: channel, branch: branch, isApplied: true, sequence: nil, acceptedAt: nil)
+            block, channel: channel, branch: branch, isApplied: true, acceptance: nil)
         try core.index.append(
             .init(first: finished.firstCounter, count: UInt64(block.header.count), hash: block.hash, isApplied: true),
             to: branch)

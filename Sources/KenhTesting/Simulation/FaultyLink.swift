@@ -35,17 +35,33 @@ public final class FaultyLink: SyncLink {
 
     public func sync(_ request: WireSyncRequest) throws -> WireSyncResponse {
         hasSpoiledAnswer = false
-        let nonce = random.next()
-        let parcel = Parcel(try WireCoding.encode(request), nonce: nonce)
+        let parcel = Parcel(try WireCoding.encode(request), nonce: random.next())
+        let response = try carry(parcel) { try deliver(parcel, request) }
+        var message = try WireCoding.decode(WireSyncResponse.self, from: try response.opened(for: parcel.nonce))
+        spoilEntry(&message)
+        return message
+    }
+
+    public func reconcile(_ request: WireReconcileRequest) throws -> WireReconcileResponse {
+        let parcel = Parcel(try WireCoding.encode(request), nonce: random.next(), route: .reconcile)
+        let response = try carry(parcel) {
+            try damage(parcel)
+            return try answer(parcel)
+        }
+        return try WireCoding.decode(WireReconcileResponse.self, from: try response.opened(for: parcel.nonce))
+    }
+
+    /// There and back, with whatever happens on the way.
+    private func carry(_ parcel: Parcel, _ deliver: () throws -> Parcel) throws -> Parcel {
         remember(parcel)
         pause()
         if strikes(.oldRequest) { replayOld() }
         if strikes(.requestLost) { throw Self.silence }
-        let response = try deliver(parcel, request)
+        let response = try deliver()
         if strikes(.requestTwice) { _ = try? answer(parcel) }
         pause()
         if strikes(.responseLost) { throw Self.silence }
-        return try received(response, nonce: nonce)
+        return try received(response, nonce: parcel.nonce)
     }
 
     /// An old request comes once more, long after its answer.
@@ -76,12 +92,16 @@ public final class FaultyLink: SyncLink {
     // MARK: there
 
     private func deliver(_ parcel: Parcel, _ request: WireSyncRequest) throws -> Parcel {
-        if strikes(.requestCut) { try deliverDamaged(parcel) { $0.cut(using: &random) } }
-        if strikes(.requestFlipped) { try deliverDamaged(parcel) { $0.flip(using: &random) } }
+        try damage(parcel)
         if random.chance(percent: percent), let spoiled = spoiled(request) {
             return try deliver(spoiled.request, spoiledAt: spoiled.block, nonce: parcel.nonce)
         }
         return try answer(parcel)
+    }
+
+    private func damage(_ parcel: Parcel) throws {
+        if strikes(.requestCut) { try deliverDamaged(parcel) { $0.cut(using: &random) } }
+        if strikes(.requestFlipped) { try deliverDamaged(parcel) { $0.flip(using: &random) } }
     }
 
     private func deliverDamaged(_ parcel: Parcel, _ damage: (inout Parcel) -> Void) throws {
@@ -127,14 +147,12 @@ public final class FaultyLink: SyncLink {
 
     // MARK: and back
 
-    private func received(_ response: Parcel, nonce: UInt64) throws -> WireSyncResponse {
+    private func received(_ response: Parcel, nonce: UInt64) throws -> Parcel {
         defer { lastResponse = response }
         if strikes(.responseCut) { try refuse(response, nonce) { $0.cut(using: &random) } }
         if strikes(.responseFlipped) { try refuse(response, nonce) { $0.flip(using: &random) } }
         if let lastResponse, strikes(.oldResponse) { try refuse(lastResponse, nonce) { _ in } }
-        var message = try WireCoding.decode(WireSyncResponse.self, from: try response.opened(for: nonce))
-        spoilEntry(&message)
-        return message
+        return response
     }
 
     private func refuse(_ response: Parcel, _ nonce: UInt64, _ damage: (inout Parcel) -> Void) throws {

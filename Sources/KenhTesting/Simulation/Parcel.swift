@@ -4,11 +4,15 @@ import KenhProtocol
 /// A message as it travels: its bytes, the request that it belongs to, and a digest over both, which stands for the
 /// signatures of the HTTP exchange.
 public struct Parcel: Sendable {
+    public enum Route: Sendable { case sync, reconcile }
+
+    public var route = Route.sync
     public var body: [UInt8]
     public var nonce: UInt64
     public var digest: String
 
-    public init(_ body: [UInt8], nonce: UInt64) {
+    public init(_ body: [UInt8], nonce: UInt64, route: Route = .sync) {
+        self.route = route
         self.body = body
         self.nonce = nonce
         digest = ContentDigest.header(for: nonce.bigEndianBytes + body)

@@ -56,19 +56,26 @@ public final class SimulatedCentre {
 
     // MARK: what it answers
 
-    /// `POST /v1/sync` by a device that was told apart by its signature.
+    /// What the signer of a request is answered.
     func answer(_ parcel: Parcel, from key: PublicKey) throws -> Parcel {
-        let response = try inTheCellsWords {
+        let body = try inTheCellsWords {
             let hub = try parts().hub
-            let request = try WireCoding.decode(WireSyncRequest.self, from: try parcel.opened())
-            guard let device = try hub.device(key.bytes) else {
-                throw ProtocolError(.unknownDevice, "the device is not registered")
+            let body = try parcel.opened()
+            switch parcel.route {
+            case .reconcile:
+                let request = try WireCoding.decode(WireReconcileRequest.self, from: body)
+                return try WireCoding.encode(try hub.reconcile(request, from: key))
+            case .sync:
+                guard let device = try hub.device(key.bytes) else {
+                    throw ProtocolError(.unknownDevice, "the device is not registered", recovery: .resync)
+                }
+                let request = try WireCoding.decode(WireSyncRequest.self, from: body)
+                return try WireCoding.encode(try hub.sync(request, from: device))
             }
-            return try hub.sync(request, from: device)
         }
         // Whatever the dead had in hand reaches nobody.
         guard !node.isDead else { throw CellError(.unreachable, "the centre fell silent", recovery: .retry) }
-        return Parcel(try WireCoding.encode(response), nonce: parcel.nonce)
+        return Parcel(body, nonce: parcel.nonce)
     }
 
     /// `POST /v1/enroll`, with a code as somebody typed it from paper.

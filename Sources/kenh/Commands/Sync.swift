@@ -25,6 +25,8 @@ struct Sync: AsyncParsableCommand {
         let unequalChannels: [String]
         let refusals: [String]
         let heldBlocks: Int
+        let regainedBlocks: Int
+        let handedBackBlocks: Int
     }
 
     func run() async throws {
@@ -56,11 +58,19 @@ struct Sync: AsyncParsableCommand {
     private func show(_ report: SyncReport) throws {
         let result = Result(
             sentChanges: report.sentChanges, mergedChanges: report.mergedChanges, equalChannels: report.equalChannels,
-            unequalChannels: report.unequalChannels, refusals: report.refusals, heldBlocks: report.heldBlocks)
+            unequalChannels: report.unequalChannels, refusals: report.refusals, heldBlocks: report.heldBlocks,
+            regainedBlocks: report.regainedBlocks, handedBackBlocks: report.handedBackBlocks)
         try output.print(result) {
             var line = "\(report.sentChanges) changes sent, \(report.mergedChanges) merged"
             if report.clockOffsetMilliseconds != 0 {
                 line += "; this clock is off by \(-report.clockOffsetMilliseconds / 1000) s"
+            }
+            if report.regainedBlocks > 0 {
+                line += "; \(report.regainedBlocks) blocks that this device once sent came back: its store is an older copy, "
+                line += "or there are two of it (kenh status)"
+            }
+            if report.handedBackBlocks > 0 {
+                line += "; the centre was restored from an older copy and got back \(report.handedBackBlocks) blocks"
             }
             if report.heldBlocks > 0 { line += "; \(report.heldBlocks) blocks wait for others" }
             return line

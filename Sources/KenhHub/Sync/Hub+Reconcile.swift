@@ -1,0 +1,166 @@
+import Foundation
+import KenhMerge
+import KenhProtocol
+import KenhStore
+
+extension Hub {
+    /// `POST /v1/reconcile`: compares what a device followed of the log with the log, and takes back what the log has
+    /// lost since it was restored from an older copy.
+    ///
+    /// An entry that the serving key signed and that is not in the log proves the loss. Then the log begins a new
+    /// epoch: what it takes from there on is not what devices followed.
+    ///
+    /// - Parameter key: the request's signer. A log that forgot the device learns it from the registry statements that
+    ///   the device hands back.
+    /// - Throws: ``ProtocolError``, ``HubError`` where the request as a whole cannot be served; nothing is kept then.
+    public func reconcile(_ request: WireReconcileRequest, from key: PublicKey) throws -> WireReconcileResponse {
+        try check(request)
+        return try log.write { transaction in
+            var response = WireReconcileResponse()
+            try openEpochIfRewound(request, transaction)
+            response.epoch = Data(try transaction.epoch)
+            try takeBackRegistry(request.handedBack, transaction)
+            guard let device = try transaction.device(key.bytes) else {
+                throw ProtocolError(
+                    .unknownDevice, "the centre does not know this device; join again with a new code",
+                    recovery: .askAPerson)
+            }
+            try takeBackBlocks(request, from: device, transaction, &response)
+            for places in request.places { response.common.append(try common(places, transaction)) }
+            response.timeMs = now()
+            return response
+        }
+    }
+
+    private func check(_ request: WireReconcileRequest) throws {
+        guard request.protocol == Limits.protocolVersion else {
+            throw ProtocolError(
+                .unsupportedVersion,
+                "the device speaks version \(request.protocol) of the protocol, the centre \(Limits.protocolVersion)")
+        }
+        let arePlacesFew = request.places.allSatisfy {
+            $0.places.count <= Limits.placesPerChannel && $0.newest.count <= Limits.placesPerChannel
+        }
+        guard request.handedBack.count <= Limits.blocksPerRequest, request.places.count <= Limits.cursorsPerRequest,
+            arePlacesFew
+        else { throw ProtocolError(.tooLarge, "the request has too many entries or places") }
+    }
+
+    // MARK: epochs
+
+    private func openEpochIfRewound(_ request: WireReconcileRequest, _ transaction: any HubTransaction) throws {
+        for wire in request.places.flatMap(\.newest) {
+            // What is not signed proves nothing, and is no reason to serve its sender less.
+            guard let proof = try? EntryProof(wire), proof.isGood(by: identity.servingKey.publicKey),
+                try isLost(proof, transaction)
+            else { continue }
+            var random = makeRandom()
+            try transaction.open(
+                epoch: random.next().bigEndianBytes + random.next().bigEndianBytes, atMilliseconds: now())
+            return
+        }
+    }
+
+    private func isLost(_ proof: EntryProof, _ transaction: any HubTransaction) throws -> Bool {
+        // After an epoch the log may go on differently; within the current one it may not.
+        guard try proof.epoch == transaction.epoch else { return try !transaction.knows(epoch: proof.epoch) }
+        return try transaction.entryHash(channel: proof.channel, sequence: proof.sequence) != proof.entryHash
+    }
+
+    private func common(_ places: WireChannelPlaces, _ transaction: any HubTransaction) throws -> WireCommonPlace {
+        var common = WireCommonPlace()
+        common.channel = places.channel
+        for place in places.places {
+            guard let hash = try transaction.entryHash(channel: places.channel, sequence: place.sequence),
+                place.logHash.elementsEqual(hash.bytes)
+            else { continue }
+            (common.sequence, common.logHash) = (place.sequence, place.logHash)
+            break
+        }
+        return common
+    }
+
+    // MARK: what was lost
+
+    private func takeBackRegistry(_ handedBack: [WireHandedBack], _ transaction: any HubTransaction) throws {
+        for item in handedBack where item.hasRegistry {
+            let object = Hashing.sha256(domain: .registry, Array(item.registry.statement))
+            if try transaction.contains(object) { continue }
+            let statement: WireRegistryStatement = try item.registry.verified(
+                by: identity.servingKey.publicKey, domain: .registryStatement)
+            guard statement.organisation.elementsEqual(identity.organisation.bytes) else {
+                throw ProtocolError(.wrongOrganisation, "a registry statement is for another organisation")
+            }
+            try enter(statement, transaction)
+            let acceptedAt = goodProof(item.proof, of: object)?.acceptedAtMilliseconds
+            _ = try append(
+                NewEntry(
+                    kind: .registry, channel: ChannelName.registry, object: object,
+                    acceptedAtMilliseconds: acceptedAt ?? now(), payload: try WireCoding.encode(item.registry)),
+                in: transaction)
+        }
+    }
+
+    private func enter(_ statement: WireRegistryStatement, _ transaction: any HubTransaction) throws {
+        switch statement.what {
+        case .cellAdded(let cell):
+            if try transaction.cellName(cell.code) == nil { try transaction.addCell(code: cell.code, name: cell.name) }
+        case .deviceAdded(let device):
+            let key = try PublicKey(bytes: device.key)
+            if try transaction.device(key.bytes) == nil {
+                try transaction.addDevice(RegisteredDevice(key: key, cell: device.cell, name: device.name))
+            }
+        case .replicaAdded(let added):
+            guard let replica = ReplicaID(bytes: added.replica) else {
+                throw ProtocolError(.malformed, "a registry statement names no replica")
+            }
+            if try transaction.deviceKey(of: replica) == nil {
+                try transaction.addReplica(replica, device: try PublicKey(bytes: added.deviceKey))
+            }
+        case nil: throw ProtocolError(.unsupportedVersion, "a registry statement needs a newer Kenh")
+        }
+    }
+
+    private func goodProof(_ wire: WireEntryProof, of object: Hash256) -> EntryProof? {
+        guard let proof = try? EntryProof(wire), proof.object == object,
+            proof.isGood(by: identity.servingKey.publicKey)
+        else { return nil }
+        return proof
+    }
+
+    private func takeBackBlocks(
+        _ request: WireReconcileRequest, from device: RegisteredDevice, _ transaction: any HubTransaction,
+        _ response: inout WireReconcileResponse
+    ) throws {
+        guard let replica = ReplicaID(bytes: request.replica) else {
+            throw ProtocolError(.malformed, "the replica id has a wrong length")
+        }
+        try addReplica(replica, of: device.key, transaction)
+        let admission = BlockAdmission(hub: self, sender: device.key.bytes, transaction: transaction)
+        for item in request.handedBack where !item.hasRegistry {
+            guard let object = Hash256(bytes: item.proof.objectHash) else {
+                throw ProtocolError(.malformed, "a block that is handed back has no name")
+            }
+            let proof = goodProof(item.proof, of: object)
+            if let known = try transaction.acceptance(of: object) {
+                response.receipts.append(BlockAdmission.alreadyHad(try join(proof, known, transaction)))
+            } else if item.hasBlock {
+                response.receipts.append(try admission.receipt(for: item.block, proof: proof))
+            } else {
+                response.wanted.append(item.proof.objectHash)
+            }
+        }
+    }
+
+    /// The earliest acceptance counts on every node; where the one that comes back is earlier, everybody is told.
+    private func join(
+        _ proof: EntryProof?, _ known: EntryProof, _ transaction: any HubTransaction
+    ) throws -> EntryProof {
+        guard let proof, proof.acceptedAtMilliseconds < known.acceptedAtMilliseconds else { return known }
+        return try append(
+            NewEntry(
+                kind: .verdict, channel: known.channel, object: known.object,
+                acceptedAtMilliseconds: proof.acceptedAtMilliseconds),
+            in: transaction)
+    }
+}
