@@ -26,8 +26,8 @@ extension RowState {
     }
 
     private static func packStamp(_ write: Write, into writer: inout ByteWriter) {
-        writer.varint(
-            (write.isRemoved ? removedFlag : 0) | (write.held.isEmpty ? 0 : heldFlag) | (write.isDelta ? deltaFlag : 0))
+        let marks = (write.isRemoved ? removedFlag : 0) | (write.isDelta ? deltaFlag : 0)
+        writer.varint(marks | (write.held.isEmpty ? 0 : heldFlag))
         writer.varint(UInt64(write.dot.branch))
         writer.varint(write.dot.counter)
         writer.varint(write.clock.rawValue >> 16)
@@ -59,7 +59,9 @@ extension RowState {
 
     private static func unpackWrite(_ reader: inout ByteReader) throws(MalformedBytes) -> Write {
         let flags = try reader.varint()
-        guard flags <= removedFlag | heldFlag | deltaFlag else { throw MalformedBytes("unknown flags", at: reader.offset) }
+        guard flags <= removedFlag | heldFlag | deltaFlag else {
+            throw MalformedBytes("unknown flags", at: reader.offset)
+        }
         let branch = try reader.count(upTo: Int(UInt32.max))
         let counter = try reader.varint()
         let milliseconds = try reader.count(upTo: 1 << 48 - 1)

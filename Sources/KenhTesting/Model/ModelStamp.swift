@@ -14,7 +14,8 @@ public struct ModelStamp: Hashable, Sendable {
     /// Nil for existence only.
     public let value: Value?
 
-    public init(column: Int, name: ModelName, clock: HybridClock, isRemoved: Bool, isDelta: Bool = false, value: Value?) {
+    public init(column: Int, name: ModelName, clock: HybridClock, isRemoved: Bool, isDelta: Bool = false, value: Value?)
+    {
         self.column = column
         self.name = name
         self.clock = clock

@@ -146,7 +146,8 @@ struct BodyCase {
     private static let badAdditions = [
         BodyCase(addition: "an addition of NULL", PlainBody.constant(0)),
         BodyCase(addition: "an addition of a real", PlainBody.constant(2) + [0] + littleEndian(1)),
-        BodyCase(addition: "an addition of a text", PlainBody.constant(3) + PlainBody.text("1") + PlainBody.constant(0)),
+        BodyCase(
+            addition: "an addition of a text", PlainBody.constant(3) + PlainBody.text("1") + PlainBody.constant(0)),
         BodyCase(addition: "an addition of a blob", PlainBody.constant(4) + PlainBody.constant(1) + [1]),
         BodyCase(addition: "an addition that names another", PlainBody.constant(1) + PlainBody.constant(5)) {
             $0.pins = PlainBody.list([PlainBody.pin(1)])
