@@ -44,8 +44,20 @@ import Testing
         #expect(
             seen == [
                 "conflict", "three at once", "kept despite delete", "tombstone", "unknown column", "not inserted",
-                "equal clocks", "clone", "equal values",
+                "equal clocks", "clone", "equal values", "counter", "removed delta", "delta without base",
+                "delta on a conflict", "delta on what is no integer",
             ])
+    }
+
+    private static func counterKinds(of row: ModelRow, _ column: Int) -> Set<String> {
+        let deltas = row.additions(column)
+        guard row.isShown, !deltas.isEmpty else { return [] }
+        var kinds: Set<String> = ["counter"]
+        if deltas.contains(where: \.isRemoved) { kinds.insert("removed delta") }
+        if !row.losers(column).isEmpty { kinds.insert("delta on a conflict") }
+        guard let base = row.winner(column)?.value else { return kinds.union(["delta without base"]) }
+        if base.tag != .integer { kinds.insert("delta on what is no integer") }
+        return kinds
     }
 
     private static func kinds(of node: SimulatedNode) -> Set<String> {
@@ -56,6 +68,7 @@ import Testing
             if row.isAlive, !row.isShown { kinds.insert("not inserted") }
             for column in row.columns {
                 if !node.tableColumns.contains(column: column) { kinds.insert("unknown column") }
+                kinds.formUnion(counterKinds(of: row, column))
                 guard let best = row.winner(column), let second = row.losers(column).first else { continue }
                 kinds.insert("conflict")
                 if row.losers(column).count > 1 { kinds.insert("three at once") }

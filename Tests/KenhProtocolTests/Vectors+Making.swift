@@ -41,6 +41,7 @@ extension Vectors {
                 kind: .insert, table: "photo", id: .blob(counting(from: 0, 16)), clock: clock,
                 values: ["content": .blob([0, 255])], predecessors: []),
             item(.delete, "kh1-00", 8, [:], [.own(1), .own(2), .pinned(pin, 41)]),
+            item(.add, "kh1-02", 9, ["points": -4]),
         ]
         return SampleBody(tables: tables, changes: changes, firstCounter: 3)
     }()

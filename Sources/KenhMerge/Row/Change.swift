@@ -4,6 +4,8 @@ public enum ChangeKind: UInt8, Sendable {
     case insert = 0
     case update = 1
     case delete = 2
+    /// Adds integers to counters. It names nothing, and every node counts it once.
+    case add = 3
 }
 
 /// One row touched by one statement, as the merge sees it: stamps without values.

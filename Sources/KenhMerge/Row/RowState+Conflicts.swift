@@ -19,6 +19,8 @@ extension RowState {
             }
             if write.isRemoved { continue }
             alive = true
+            // Additions never contradict each other.
+            if write.isDelta { continue }
             let columns = write.columns.subtracting(.existence)
             if !seen.isDisjoint(with: columns) { return true }
             seen.formUnion(columns)
@@ -34,7 +36,9 @@ extension RowState {
         if existence.allSatisfy(\.isRemoved) { result.append(.keptDespiteDelete) }
         let columns = writes.reduce(into: ColumnSet()) { $0.formUnion($1.columns) }.subtracting(.existence)
         columns.forEach { column in
-            let present = writes.indices.filter { !writes[$0].isRemoved && writes[$0].columns.contains(column: column) }
+            let present = writes.indices.filter {
+                !writes[$0].isRemoved && !writes[$0].isDelta && writes[$0].columns.contains(column: column)
+            }
             guard present.count > 1 else { return }
             let sorted = present.sorted { writes[$1].isBelow(writes[$0], in: order) }
             result.append(.column(column, shown: sorted[0], losers: Array(sorted.dropFirst())))

@@ -18,8 +18,10 @@ public struct RowState: Sendable, Equatable {
             return
         }
         let written = change.written
-        if !predecessors.isEmpty { supersede(predecessors, in: written) }
-        writes.append(Write(dot: change.dot, clock: change.clock, columns: written, source: change.source))
+        let isDelta = change.kind == .add
+        if !predecessors.isEmpty, !isDelta { supersede(predecessors, in: written) }
+        writes.append(
+            Write(dot: change.dot, clock: change.clock, isDelta: isDelta, columns: written, source: change.source))
     }
 
     private mutating func supersede(_ named: ArraySlice<Dot>, in columns: ColumnSet) {
@@ -58,10 +60,11 @@ public struct RowState: Sendable, Equatable {
     }
 
     /// The index of the write shown in a column: the highest unremoved, or where there is none the highest removed.
+    /// In a counter it is the base that the deltas are added to.
     @inlinable
     public func winner(_ column: Int, in order: some DotOrder) -> Int? {
         var best: Int?
-        for i in writes.indices where writes[i].columns.contains(column: column) {
+        for i in writes.indices where writes[i].columns.contains(column: column) && !writes[i].isDelta {
             guard let current = best else {
                 best = i
                 continue

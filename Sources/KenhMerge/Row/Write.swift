@@ -16,6 +16,8 @@ public struct Write: Sendable, Equatable {
     public var clock: HybridClock
     /// A delete saw this write.
     public var isRemoved: Bool
+    /// It adds to its columns instead of setting them. Its values are always held, never in the table.
+    public var isDelta: Bool
     public var columns: ColumnSet
     /// The incoming change whose values have not been placed yet, or ``inTable``.
     public var source: Int32
@@ -25,12 +27,13 @@ public struct Write: Sendable, Equatable {
 
     @inlinable
     public init(
-        dot: Dot, clock: HybridClock, isRemoved: Bool = false, columns: ColumnSet, source: Int32 = Write.inTable,
-        held: [HeldValue] = []
+        dot: Dot, clock: HybridClock, isRemoved: Bool = false, isDelta: Bool = false, columns: ColumnSet,
+        source: Int32 = Write.inTable, held: [HeldValue] = []
     ) {
         self.dot = dot
         self.clock = clock
         self.isRemoved = isRemoved
+        self.isDelta = isDelta
         self.columns = columns
         self.source = source
         self.held = held

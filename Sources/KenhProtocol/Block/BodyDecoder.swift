@@ -6,6 +6,7 @@ struct BodyDecoder {
     private let count: Int
     private let firstCounter: UInt64
     private var body = BlockBody()
+    private var hasAdditions = false
 
     static func decode(
         _ bytes: UnsafeRawBufferPointer, header: BlockHeader, detached: DetachedSection
@@ -65,9 +66,10 @@ struct BodyDecoder {
 
     private mutating func changes(firstClock: HybridClock, lastClock: HybridClock) throws(MalformedBytes) {
         body.kinds.reserveCapacity(count)
-        for kind in try reader.ints(count, upTo: 2) {
+        for kind in try reader.ints(count, upTo: 3) {
             guard let kind = ChangeKind(rawValue: UInt8(kind)) else { throw malformed("unknown kind") }
             body.kinds.append(kind)
+            hasAdditions = hasAdditions || kind == .add
         }
         guard !body.tables.isEmpty else { throw malformed("no table") }
         body.tableRefs = try reader.ints(count, upTo: UInt64(body.tables.count - 1)).map(UInt32.init)
@@ -150,6 +152,7 @@ struct BodyDecoder {
             guard total <= Limits.predecessorsPerBlock else { throw malformed("too many predecessors") }
         }
         body.predecessorStarts.append(UInt32(total))
+        if hasAdditions { try checkAdditionsNameNothing() }
         let references = try reader.ints(total, upTo: UInt64(body.pins.count))
         let counters = try reader.ints(total)
         body.predecessors.reserveCapacity(total)
@@ -158,6 +161,14 @@ struct BodyDecoder {
             body.predecessors.append(WireDot(reference: UInt32(references[i]), counter: counters[i]))
         }
         try checkSeen()
+    }
+
+    private func checkAdditionsNameNothing() throws(MalformedBytes) {
+        for change in 0..<count where body.kinds[change] == .add {
+            guard body.predecessorStarts[change] == body.predecessorStarts[change + 1] else {
+                throw malformed("an addition that names others")
+            }
+        }
     }
 
     /// A change names only what its writer had seen: on its own line what came before it, elsewhere nothing above the
@@ -203,11 +214,19 @@ struct BodyDecoder {
         }
         guard !places.isEmpty else { throw malformed("a column without values") }
         let tags = try reader.ints(places.count, upTo: UInt64(Value.Tag.commitment.rawValue))
+        if hasAdditions { try checkAdditionsAreIntegers(tags, of: changes.filter { body.masks[$0] & bit != 0 }) }
         try integers(Self.select(places, tags, .integer))
         try reals(Self.select(places, tags, .real))
         try texts(Self.select(places, tags, .text))
         try blobs(Self.select(places, tags, .blob))
         for place in Self.select(places, tags, .commitment) { try commitment(at: place, detached: &detached) }
+    }
+
+    /// Commitments are refused, too: an addition that can be erased would leave no sum.
+    private func checkAdditionsAreIntegers(_ tags: [UInt64], of changes: [Int]) throws(MalformedBytes) {
+        for (change, tag) in zip(changes, tags) where body.kinds[change] == .add {
+            guard tag == UInt64(Value.Tag.integer.rawValue) else { throw malformed("an addition of no integer") }
+        }
     }
 
     private static func select(_ places: [Int], _ tags: [UInt64], _ tag: Value.Tag) -> [Int] {

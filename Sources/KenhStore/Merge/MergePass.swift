@@ -187,7 +187,7 @@ final class MergePass {
         case .none: break
         case .insert:
             guard try insert(settlement.put, table: table, id: id, channel: channel) else { return false }
-        case .update: try update(settlement.put, table: table, id: id)
+        case .update: try update(settlement.put, table: table, id: id, fetched: fetched)
         case .delete: try TableLine(core: core, table: table).delete(id: Array(id))
         }
         place(settlement, table: table, fetched: fetched)
@@ -209,7 +209,7 @@ final class MergePass {
     private func allIncomingWasPut(_ settlement: Settlement) -> Bool {
         var carried = 0
         for write in state.writes {
-            if !write.held.isEmpty { return false }
+            if !write.held.isEmpty || write.isDelta { return false }
             if write.source != Write.inTable { carried += write.columns.subtracting(.existence).count }
         }
         return settlement.put.count == carried
@@ -244,11 +244,13 @@ final class MergePass {
         return try statement.runUnlessConstraint()
     }
 
-    private func update(_ put: [Placement], table: LocalTable, id: UnsafeRawBufferPointer) throws {
+    private func update(
+        _ put: [Placement], table: LocalTable, id: UnsafeRawBufferPointer, fetched: [Value]
+    ) throws {
         let statement = try table.statements.update(put.columns, table, core.sql)
         var next: Int32 = 1
         for placement in put {
-            bind(statement, next, placement, table)
+            bind(statement, next, placement, table, fetched)
             next += 1
         }
         bindID(statement, next, table, id)
@@ -259,10 +261,16 @@ final class MergePass {
         if table.idType == .text { statement.bind(index, text: id) } else { statement.bind(index, blob: id) }
     }
 
-    private func bind(_ statement: Statement, _ index: Int32, _ placement: Placement, _ table: LocalTable) {
-        let write = state.writes[Int(placement.write)]
+    private func bind(
+        _ statement: Statement, _ index: Int32, _ placement: Placement, _ table: LocalTable, _ fetched: [Value] = []
+    ) {
         let column = Int(placement.column)
         guard let type = table.types[column] else { return statement.bindNull(index) }
+        if placement.isSum || table.counters.contains(column: column) {
+            guard type.accepts(.integer) else { return statement.bindNull(index) }
+            return statement.bind(index, counted(placement, table, fetched))
+        }
+        let write = state.writes[Int(placement.write)]
         if let held = write.heldValue(column) {
             // A value of another type came from a node with another schema: the state keeps it, the table cannot.
             return type.accepts(held.tag) ? statement.bind(index, copying: held) : statement.bindNull(index)
@@ -273,6 +281,19 @@ final class MergePass {
         let ref = block.value(Int(item.change), column: column)
         guard type.accepts(ref.tag) else { return statement.bindNull(index) }
         block.bind(ref, to: statement, index)
+    }
+
+    /// What a counter shows. A column that another node counts and this one does not has its sum, too.
+    private func counted(_ placement: Placement, _ table: LocalTable, _ fetched: [Value]) -> Int64 {
+        let column = Int(placement.column)
+        let sum = state.deltaSum(column, incoming: value)
+        guard placement.write != Placement.noWrite else {
+            return (table.columns[column].declared?.defaultValue ?? .null).counted &+ sum
+        }
+        let write = state.writes[Int(placement.write)]
+        if let held = write.heldValue(column) { return held.counted &+ sum }
+        let base = write.isInTable(column) ? table.shownValue(column, in: fetched) : value(write.source, column)
+        return base.counted &+ sum
     }
 
     // MARK: one id in two channels

@@ -63,10 +63,16 @@ extension Store {
                 throw StoreError(
                     .notFound, "\(table).\(column) of \(id) has no conflict", advice: "list them with kenh conflicts")
             }
-            guard shown?["v"] == value else { return try transaction.update(table, id: id, [(column, value)]) }
+            let declared = self.schema.table(table)
+            let isCounter = declared?.columns[numbers.column].rule == .counter
+            guard shown?["v"] == value else {
+                let before = try transaction.lastPending()
+                try transaction.update(table, id: id, [(column, value)])
+                if isCounter { try transaction.makeSet(after: before, numbers.table, id, numbers.column, value) }
+                return
+            }
             // An update to the shown value would be none: say explicitly that it was chosen.
-            try transaction.choose(
-                self.schema.table(table), number: numbers.table, id: id, column: numbers.column, value: value)
+            try transaction.choose(declared, number: numbers.table, id: id, column: numbers.column, value: value)
         }
     }
 
@@ -113,6 +119,21 @@ extension StoreTransaction {
         return count
     }
 
+    fileprivate func lastPending() throws(StoreError) -> Value {
+        try rows("SELECT coalesce(max(seq), 0) AS n FROM kenh_pending").first?["n"] ?? 0
+    }
+
+    /// The trigger took the update of a counter for a difference.
+    fileprivate func makeSet(
+        after seq: Value, _ table: Int64, _ id: Value, _ column: Int, _ value: Value
+    ) throws(StoreError) {
+        try execute(
+            """
+            UPDATE kenh_pending SET kind = \(PendingKind.set.rawValue), v\(column) = ?4
+            WHERE seq > ?1 AND tbl = ?2 AND id = ?3 AND kind = 1 AND mask = \(Int64(1) << Int64(column))
+            """, [seq, .integer(table), id, value])
+    }
+
     fileprivate func choose(
         _ table: Table?, number: Int64, id: Value, column: Int, value: Value
     ) throws(StoreError) {
@@ -124,7 +145,7 @@ extension StoreTransaction {
         try execute(
             """
             INSERT INTO kenh_pending(tbl, kind, id, ch, mask, at, v\(column))
-            SELECT ?1, 1, ?2, \(channel), \(Int64(1) << Int64(column)), 0, ?3
+            SELECT ?1, \(PendingKind.set.rawValue), ?2, \(channel), \(Int64(1) << Int64(column)), 0, ?3
             WHERE EXISTS (SELECT 1 FROM \(quoted(table.name)) WHERE id = ?2)
             """, [.integer(number), id, value])
     }
@@ -133,6 +154,7 @@ extension StoreTransaction {
 struct ConflictReader {
     private let core: StoreCore
     /// What was written here and is not sealed yet, by row: declared columns, existence where it was inserted or deleted.
+    /// Additions settle nothing and are left out.
     private let pending: [PendingKey: ColumnSet]
 
     private struct PendingKey: Hashable {
@@ -146,8 +168,13 @@ struct ConflictReader {
         defer { read.reset() }
         var pending: [PendingKey: ColumnSet] = [:]
         while try read.step() {
-            let isUpdate = read.int(2) == Int64(ChangeKind.update.rawValue)
-            let columns = isUpdate ? ColumnSet(rawValue: UInt64(bitPattern: read.int(3))) : ColumnSet(rawValue: .max)
+            let mask = ColumnSet(rawValue: UInt64(bitPattern: read.int(3)))
+            let columns: ColumnSet =
+                switch PendingKind(rawValue: read.int(2)) {
+                case .update: mask.subtracting(core.catalogue.tables[Int(read.int(0))]?.declaredCounters ?? [])
+                case .set: mask
+                case .insert, .delete, nil: ColumnSet(rawValue: .max)
+                }
             pending[PendingKey(table: Int(read.int(0)), id: read.value(1)), default: []].formUnion(columns)
         }
         self.pending = pending
@@ -208,17 +235,42 @@ struct ConflictReader {
                 let place = row.table.declaredNumbers.firstIndex(of: column), !pending.contains(column: place)
             else { return nil }
             let shownValue = line[place]
-            let different = losers.filter { state.writes[$0].heldValue(column) != shownValue }
+            let sum = try sum(column, state, state.writes[shown], shownValue, row)
+            let values = losers.map { loser -> Value in
+                let value = state.writes[loser].heldValue(column) ?? .null
+                return sum.map { .integer(value.counted &+ $0) } ?? value
+            }
+            let different = losers.indices.filter { values[$0] != shownValue }
             guard !different.isEmpty else { return nil }
             return Conflict(
                 table: row.table.name, id: row.id, channel: core.channels.name(row.channel),
                 loudness: declared.loudness,
                 kind: .values(
                     column: declared.name, shown: try value(state.writes[shown], shownValue),
-                    losers: try different.map {
-                        try value(state.writes[$0], state.writes[$0].heldValue(column) ?? .null)
-                    }))
+                    losers: try different.map { try value(state.writes[losers[$0]], values[$0]) }))
         }
+    }
+
+    /// What the table adds to a counter's base. Whoever chooses another base wants it added to that one, too.
+    private func sum(
+        _ column: Int, _ state: RowState, _ shown: Write, _ value: Value, _ row: RowRef
+    ) throws(StoreError) -> Int64? {
+        guard case .integer(let total) = value else { return nil }
+        if let base = shown.heldValue(column) { return total &- base.counted }
+        guard row.table.counters.contains(column: column) else { return nil }
+        return try pendingSum(column, row)
+    }
+
+    private func pendingSum(_ column: Int, _ row: RowRef) throws(StoreError) -> Int64 {
+        guard let place = row.table.declaredNumbers.firstIndex(of: column) else { return 0 }
+        let read = try core.sql(
+            "SELECT v\(place) FROM kenh_pending WHERE tbl = ? AND id = ? AND kind = 1 AND mask >> \(place) & 1")
+        defer { read.reset() }
+        read.bind(1, row.table.number)
+        read.bind(2, copying: row.id)
+        var sum: Int64 = 0
+        while try read.step() { sum &+= read.value(0).counted }
+        return sum
     }
 
     private func author(_ write: Write) throws -> String {

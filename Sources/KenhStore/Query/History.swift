@@ -14,14 +14,16 @@ public struct HistoryItem: Sendable, Equatable {
     public let replica: ReplicaID
     public let counter: UInt64
     public let channel: String
-    /// The columns that it wrote.
+    /// The columns that it wrote; empty for an addition.
     public let values: [(column: String, value: Value)]
+    /// What it added to counters.
+    public let additions: [(column: String, amount: Int64)]
     /// How many earlier writes it had seen and replaced.
     public let supersedes: Int
 
     public static func == (a: HistoryItem, b: HistoryItem) -> Bool {
         a.replica == b.replica && a.counter == b.counter && a.channel == b.channel
-            && a.values.elementsEqual(b.values, by: ==)
+            && a.values.elementsEqual(b.values, by: ==) && a.additions.elementsEqual(b.additions, by: ==)
     }
 }
 
@@ -72,13 +74,15 @@ private struct HistoryReader {
 
     private func item(_ change: Int, _ table: BodyTable) throws -> HistoryItem {
         let names = table.columns.indices.filter { body.masks[change] >> UInt64($0) & 1 == 1 }.map { table.columns[$0] }
-        let values = body.values(of: change).map { body.value($0) }
+        let values = zip(names, body.values(of: change).map { body.value($0) })
+        let isAddition = body.kinds[change] == .add
         return HistoryItem(
             kind: body.kinds[change], author: try RegistryTable(sql: core.sql).author(of: block.header.replica),
             officer: block.header.officer, claimedAtMilliseconds: body.clocks[change].milliseconds,
             acceptedAtMilliseconds: acceptedAt, replica: block.header.replica,
             counter: block.header.firstCounter + UInt64(change), channel: block.header.channel,
-            values: Array(zip(names, values)).map { (column: $0, value: $1) },
+            values: isAddition ? [] : values.map { (column: $0, value: $1) },
+            additions: isAddition ? values.map { (column: $0, amount: $1.counted) } : [],
             supersedes: body.predecessors(of: change).count)
     }
 }

@@ -88,6 +88,7 @@ struct ComparableRow: Equatable {
         let index: UInt64
         let clock: HybridClock
         let isRemoved: Bool
+        let isDelta: Bool
         let isInsert: Bool
         let values: [String: Value]
     }
@@ -108,12 +109,14 @@ struct ComparableRow: Equatable {
                 var values: [String: Value] = [:]
                 write.columns.subtracting(.existence).forEach { column in
                     let name = table.columns[column].name
-                    values[name] = write.heldValue(column) ?? (channel == shown ? line?[name] : nil)
+                    let value = write.heldValue(column) ?? (channel == shown ? line?[name] : nil)
+                    // To a counter, whatever is no integer is 0, in the table and beside it.
+                    values[name] = table.counters.contains(column: column) ? value.map { .integer($0.counted) } : value
                 }
                 stamps.insert(
                     Stamp(
                         channel: core.channels.name(channel), block: place.hash, index: place.index,
-                        clock: write.clock, isRemoved: write.isRemoved,
+                        clock: write.clock, isRemoved: write.isRemoved, isDelta: write.isDelta,
                         isInsert: write.columns.contains(.existence), values: values))
             }
         }

@@ -71,14 +71,31 @@ struct RowVerifier {
         let id = row.id.bytes
         let shown = id.withUnsafeBytes { core.shownChannel(row.states, table: row.table, id: $0) }
         let line = TableLine(core: core, table: row.table)
-        let isThere = try line.read(id: id) != nil
-        switch (shown, isThere) {
+        let values = try line.read(id: id)
+        switch (shown, values != nil) {
         case (nil, false): break
         case (nil, true): report.add("\(row.name) is shown and should not be")
         case (.some, false): report.add("\(row.name) is not shown")
         case (.some(let channel), true):
+            checkSums(row, row.states[channel] ?? RowState(), values ?? [], &report)
             guard row.table.channelColumn != nil, try line.channel(id: id) != channel else { return }
             report.add("\(row.name) is shown in another channel than its own")
+        }
+    }
+
+    /// A counter's base and additions are in the state, so that the table's sum can be checked without its blocks.
+    private func checkSums(_ row: Row, _ state: RowState, _ line: [Value], _ report: inout VerifyReport) {
+        state.deltaColumns.intersection(row.table.shown).forEach { column in
+            let base: Value? =
+                if let winner = state.winner(column, in: core.index) {
+                    state.writes[winner].heldValue(column)
+                } else {
+                    row.table.columns[column].declared?.defaultValue
+                }
+            let sum = Value.integer((base ?? .null).counted &+ state.deltaSum(column))
+            guard base == nil || row.table.types[column] == .integer && row.table.shownValue(column, in: line) != sum
+            else { return }
+            report.add("\(row.name) does not show the sum of \(row.table.columns[column].name)")
         }
     }
 

@@ -40,7 +40,8 @@ struct CaptureTriggers {
     }
 
     static func columnLine(_ column: Column) -> String {
-        let base = "\(quoted(column.name)) \(column.type.rawValue)"
+        let notNull = column.rule == .counter ? " NOT NULL" : ""
+        let base = "\(quoted(column.name)) \(column.type.rawValue)\(notNull)"
         return column.defaultValue == .null ? base : "\(base) DEFAULT \(literal(column.defaultValue))"
     }
 
@@ -96,7 +97,9 @@ struct CaptureTriggers {
         return trigger(
             "update", event: "UPDATE", kind: .update, row: "NEW",
             mask: bits.isEmpty ? "0" : bits.joined(separator: " | "),
-            values: table.columns.map { "CASE WHEN \(changed($0)) THEN \(checked($0)) END" })
+            values: table.columns.map {
+                "CASE WHEN \(changed($0)) THEN \($0.rule == .counter ? difference($0) : checked($0)) END"
+            })
     }
 
     private var delete: String {
@@ -142,6 +145,13 @@ struct CaptureTriggers {
         case .blob: return "CASE WHEN length(\(value)) > \(limitBytes) THEN \(tooLong(column)) ELSE \(value) END"
         case .integer: return value
         }
+    }
+
+    /// SQLite makes a REAL of a difference that is no 64-bit integer.
+    private func difference(_ column: Column) -> String {
+        let value = "NEW.\(quoted(column.name)) - OLD.\(quoted(column.name))"
+        return "CASE WHEN typeof(\(value)) = 'integer' THEN \(value) "
+            + "ELSE RAISE(ABORT, '\(table.name).\(column.name) may not change by over 2^63 at once: do it in two steps') END"
     }
 
     /// All values of a line together have to fit into one block.

@@ -14,6 +14,7 @@ final class LocalTable {
     /// The columns that the table shows.
     private(set) var shown: ColumnSet = []
     private(set) var erasable: ColumnSet = []
+    private(set) var counters: ColumnSet = []
     let seed: Digest128
     private(set) var columnSeeds: [Digest128] = []
     private var numbers: [String: Int] = [:]
@@ -40,6 +41,7 @@ final class LocalTable {
     func append(_ name: String, declared column: Column?) {
         if column != nil { shown.insert(.column(columns.count)) }
         if column?.isErasable == true { erasable.insert(.column(columns.count)) }
+        if column?.rule == .counter { counters.insert(.column(columns.count)) }
         numbers[name] = columns.count
         columns.append(LocalColumn(name: name, declared: column))
         types.append(column?.type)
@@ -51,6 +53,11 @@ final class LocalTable {
     /// This node's number of the i-th declared column: `v<i>` of the pending table and bit i of its mask.
     private(set) lazy var declaredNumbers: [Int] = (declared?.columns ?? []).map { numbers[$0.name] ?? 0 }
     private lazy var isInDeclaredOrder = declaredNumbers == Array(declaredNumbers.indices)
+
+    /// The counters by their places among the declared columns.
+    private(set) lazy var declaredCounters = declaredNumbers.indices.reduce(into: ColumnSet()) { set, place in
+        if counters.contains(column: declaredNumbers[place]) { set.insert(.column(place)) }
+    }
 
     /// A mask over declared columns as a set over this node's numbers.
     func local(declaredMask mask: UInt64) -> ColumnSet {

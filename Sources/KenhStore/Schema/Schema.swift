@@ -98,6 +98,21 @@ public struct Schema: Sendable {
         if column.isErasable, column.defaultValue != .null {
             throw mistake("\(table.name).\(column.name) is erasable and has a default", "leave the default out")
         }
+        if column.rule == .counter { try checkCounter(column, of: table) }
+    }
+
+    private static func checkCounter(_ column: Column, of table: Table) throws(StoreError) {
+        let name = "\(table.name).\(column.name)"
+        guard column.type == .integer else {
+            throw mistake("the counter \(name) is \(column.type.rawValue)", "a counter is INTEGER")
+        }
+        guard column.defaultValue != .null else {
+            throw mistake("the default of the counter \(name) is no integer", "give it one, such as 0")
+        }
+        // Its additions go into a sum, out of which nobody could take one again.
+        guard !column.isErasable else {
+            throw mistake("the counter \(name) is erasable", "use a column of type integer")
+        }
     }
 
     private static func canBeWritten(_ value: Value) -> Bool {

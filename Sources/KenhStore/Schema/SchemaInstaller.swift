@@ -15,6 +15,7 @@ struct SchemaInstaller {
                 .newerVersion, "the store has schema \(installed), this program knows \(schema.version)",
                 advice: "upgrade Kenh on this machine")
         }
+        try checkRules()
         guard installed < schema.version else { return false }
         for migration in schema.migrations where migration.number > installed {
             for step in migration.steps { try run(step) }
@@ -22,6 +23,25 @@ struct SchemaInstaller {
         for table in schema.tables { try createTriggers(table) }
         try meta.set("schema_version", .integer(Int64(schema.version)))
         return true
+    }
+
+    /// What is captured, sealed and shown goes by a column's rule, so a declared one stays what it is.
+    private func checkRules() throws(StoreError) {
+        let read = try sql(
+            """
+            SELECT t.name, c.name, c.rule FROM kenh_column AS c JOIN kenh_table AS t ON t.number = c.tbl
+            WHERE c.is_declared = 1
+            """)
+        defer { read.reset() }
+        while try read.step() {
+            let (table, name, rule) = (read.string(0), read.string(1), read.string(2))
+            guard let column = schema.table(table)?.columns.first(where: { $0.name == name }),
+                column.rule.rawValue != rule
+            else { continue }
+            throw StoreError(
+                .schema, "schema mistake: \(table).\(name) is a \(rule) here, the schema says \(column.rule.rawValue)",
+                advice: "declare it as it was and add a column with another name")
+        }
     }
 
     private func run(_ step: Migration.Step) throws(StoreError) {

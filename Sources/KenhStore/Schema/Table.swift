@@ -22,6 +22,9 @@ public enum Loudness: String, Sendable {
 public enum MergeRule: String, Sendable {
     /// Keeps every concurrent value until somebody writes having seen them all.
     case register
+    /// An UPDATE adds the difference that it makes, and everybody's differences count once. An INSERT sets, as does
+    /// settling a conflict of concurrent inserts. INTEGER NOT NULL with a default; sums wrap at 64 bits.
+    case counter
 }
 
 /// A synced column.
@@ -53,6 +56,12 @@ public struct Column: Sendable, Equatable {
 
     public static func integer(_ name: String, _ loudness: Loudness = .notify, default value: Value = .null) -> Column {
         Column(name, .integer, loudness: loudness, default: value)
+    }
+
+    /// A number that several people raise and lower at once. An INSERT writes its value; what an UPDATE makes of it is
+    /// captured as the difference.
+    public static func counter(_ name: String, _ loudness: Loudness = .notify, default value: Value = 0) -> Column {
+        Column(name, .integer, rule: .counter, loudness: loudness, default: value)
     }
 
     public static func real(_ name: String, _ loudness: Loudness = .notify, default value: Value = .null) -> Column {

@@ -12,6 +12,8 @@ struct PendingChunk {
         /// Rises wherever the officer changes: a new block starts there.
         var run: Int
         var kind: ChangeKind
+        /// An update that sets counters instead of adding to them.
+        var isSet: Bool
         /// Over the table's declared columns.
         var mask: UInt64
         var at: Int64
@@ -51,7 +53,7 @@ struct PendingChunk {
                 officers.append(Self.alias(officer))
             }
             guard let table = catalogue.tables[Int(read.int(1))],
-                let kind = UInt8(exactly: read.int(2)).flatMap(ChangeKind.init(rawValue:)),
+                let kind = PendingKind(rawValue: read.int(2)),
                 let channel = try Self.channel(read, table, channels)
             else { continue }
             guard Self.canTravel(read.bytes(3), table) else {
@@ -88,16 +90,16 @@ struct PendingChunk {
     }
 
     private mutating func append(
-        _ read: Statement, table: LocalTable, kind: ChangeKind, channel: Int, run: Int
+        _ read: Statement, table: LocalTable, kind: PendingKind, channel: Int, run: Int
     ) {
         let id = read.bytes(3)
         let declared = ColumnSet.first(table.declaredNumbers.count).rawValue
         let mask = UInt64(bitPattern: read.int(5)) & declared
         entries.append(
             Entry(
-                seq: lastSeq, table: table.number, channel: channel, run: run, kind: kind, mask: mask, at: read.int(6),
-                idStart: arena.count, idLength: id.count, idPrefix: Self.prefix(id),
-                valueStart: values.count))
+                seq: lastSeq, table: table.number, channel: channel, run: run, kind: kind.change,
+                isSet: kind == .set, mask: mask, at: read.int(6), idStart: arena.count, idLength: id.count,
+                idPrefix: Self.prefix(id), valueStart: values.count))
         arena.append(contentsOf: id)
         let columns = kind == .delete ? declared : mask
         ColumnSet(rawValue: columns).forEach { appendValue(read, 8 + Int32($0)) }

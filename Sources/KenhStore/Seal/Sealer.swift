@@ -28,6 +28,7 @@ final class Sealer {
     /// Rows with something left to do in their tables once all is sealed.
     private var shared: [RowRef] = []
     private var repaired: [(row: RowRef, column: Int)] = []
+    @exclusivity(unchecked) private var counted = CountedRows()
 
     private struct RowRef {
         let table: LocalTable
@@ -52,6 +53,7 @@ final class Sealer {
         var state = RowState()
         var isNew = true
         var mightConflict = false
+        var isCounted = false
     }
 
     init(core: StoreCore, identity: StoreIdentity, now: Int64, random: any RandomNumberGenerator) throws(StoreError) {
@@ -87,6 +89,7 @@ final class Sealer {
     }
 
     private func settleTables() throws {
+        try counted.holdBases(core)
         for (row, column) in repaired { try TableLine(core: core, table: row.table).repair(id: row.id, column: column) }
         let pass = MergePass([], core: core)
         for row in shared { try pass.showAmongOthers(table: row.table, id: row.id) }
@@ -124,6 +127,7 @@ final class Sealer {
         row.idPrefix = entry.idPrefix
         row.seed = row.id.withUnsafeBytes { table.rowSeed($0) }
         row.isNew = true
+        row.isCounted = false
         row.state.writes.removeAll(keepingCapacity: true)
         try withID { bytes throws(StoreError) in
             let isInserted = entry.kind == .insert
@@ -171,16 +175,58 @@ final class Sealer {
 
     private func seal(_ entry: PendingChunk.Entry, of chunk: PendingChunk) throws {
         guard let table = row.table else { return }
+        if entry.kind != .update { counted.begin(countedRow(table)) }
         var change = LocalChange(entry: entry, columns: table.local(declaredMask: entry.mask))
         if row.state.writes.isEmpty, entry.kind != .insert {
             // Nobody captured the row's insert: triggers were off, or the table is older than Kenh.
             guard entry.kind == .update, let values = try currentValues(of: table) else { return }
             change = LocalChange(entry: entry, kind: .insert, columns: table.shown, values: values)
+            counted.takeWhole(countedRow(table))
         }
         if change.kind == .delete, row.state.writes.allSatisfy(\.isRemoved) { return }
+        if change.kind == .update, !entry.isSet, !change.columns.isDisjoint(with: table.counters) {
+            return try sealCounted(change, of: chunk, table: table)
+        }
         if change.kind == .update, change.columns.isEmpty { return }
         try append(change, of: chunk)
         report.changes += 1
+    }
+
+    /// One statement's update of registers and counters is two changes.
+    private func sealCounted(_ update: LocalChange, of chunk: PendingChunk, table: LocalTable) throws {
+        var registers = update
+        registers.columns.subtract(table.counters)
+        if !registers.columns.isEmpty {
+            try append(registers, of: chunk)
+            report.changes += 1
+        }
+        let amounts = amounts(update.entry, of: chunk, table: table)
+        guard !amounts.isEmpty, !counted.isWhole(countedRow(table)) else { return }
+        let columns = amounts.keys.reduce(into: ColumnSet()) { $0.insert(.column($1)) }
+        try append(LocalChange(entry: update.entry, kind: .add, columns: columns, values: amounts), of: chunk)
+        report.changes += 1
+        row.state.writes[row.state.writes.count - 1].held = amounts.sorted { $0.key < $1.key }.map {
+            HeldValue(column: UInt8($0.key), value: $0.value)
+        }
+        guard !row.isCounted, row.state.hasBaseInTable(columns) else { return }
+        row.isCounted = true
+        counted.change(countedRow(table))
+    }
+
+    /// What is no integer was put into the pending table by another program, and a block with it would be refused.
+    private func amounts(_ entry: PendingChunk.Entry, of chunk: PendingChunk, table: LocalTable) -> [Int: Value] {
+        var amounts: [Int: Value] = [:]
+        var place = entry.valueStart
+        ColumnSet(rawValue: entry.mask).forEach { declared in
+            let (column, ref) = (table.declaredNumbers[declared], chunk.values[place])
+            if table.counters.contains(column: column), ref.tag == .integer { amounts[column] = chunk.value(ref) }
+            place += 1
+        }
+        return amounts
+    }
+
+    private func countedRow(_ table: LocalTable) -> CountedRows.Row {
+        CountedRows.Row(table: table.number, channel: row.channel, id: row.id)
     }
 
     private struct LocalChange {
@@ -206,7 +252,11 @@ final class Sealer {
             dot: Dot(branch: 0, counter: 0), clock: HybridClock(rawValue: 0), kind: local.kind, columns: local.columns,
             source: Write.inTable)
         let predecessors =
-            local.kind == .delete ? row.state.writes.map(\.dot) : row.state.predecessors(ofWriteTo: change.written)
+            switch local.kind {
+            case .delete: row.state.writes.map(\.dot)
+            case .insert, .update: row.state.predecessors(ofWriteTo: change.written)
+            case .add: [Dot]()
+            }
         change.clock = HybridClock.stamp(
             nowMilliseconds: claimed(local.entry.at), floor: try floor(predecessors, lane: lane))
         var wire: [WireDot] = []
@@ -238,6 +288,7 @@ final class Sealer {
 
     /// The highest effective clock that the change overwrites, without this replica's own claims that nobody accepted.
     private func floor(_ predecessors: [Dot], lane: LaneWriter) throws(StoreError) -> HybridClock? {
+        guard !predecessors.isEmpty else { return nil }
         var highest: HybridClock?
         for write in row.state.writes where predecessors.contains(write.dot) {
             if core.index.replica(ofBranch: write.dot.branch) == identity.replica { continue }
@@ -259,8 +310,10 @@ final class Sealer {
         let numbers = table.declaredNumbers
         var place = local.entry.valueStart
         ColumnSet(rawValue: local.entry.mask).forEach { declared in
-            appendCaptured(
-                chunk.values[place], chunk, column: numbers[declared], of: table, to: builder, number: number)
+            if local.columns.contains(column: numbers[declared]) {
+                appendCaptured(
+                    chunk.values[place], chunk, column: numbers[declared], of: table, to: builder, number: number)
+            }
             place += 1
         }
     }
@@ -297,9 +350,11 @@ final class Sealer {
     private func holdDeleted(_ entry: PendingChunk.Entry, of chunk: PendingChunk, table: LocalTable) {
         var places = [Int](repeating: -1, count: table.columns.count)
         for (declared, column) in table.declaredNumbers.enumerated() { places[column] = entry.valueStart + declared }
-        row.state.place(tableColumns: [], order: core.index, incoming: { _, _ in .null }) { column in
+        let shown = { (column: Int) -> Value in
             !places.indices.contains(column) || places[column] < 0 ? .null : chunk.value(chunk.values[places[column]])
         }
+        row.state.holdBases(shown: shown)
+        row.state.place(tableColumns: [], order: core.index, incoming: { _, _ in .null }, fetched: shown)
     }
 
     private func currentValues(of table: LocalTable) throws -> [Int: Value]? {

@@ -28,7 +28,7 @@ public struct ModelChange: Hashable, Sendable {
     /// The table and the id, joined as the caller likes.
     public let row: String
     public let kind: ChangeKind
-    /// The values by column; empty for a delete.
+    /// The values by column, of an addition the integers to add; empty for a delete.
     public let values: [Int: Value]
     /// What its writer saw of what it overwrites.
     public let predecessors: Set<ModelName>
@@ -52,7 +52,7 @@ public struct ModelChange: Hashable, Sendable {
         let columns = Set(values.keys)
         return switch kind {
         case .insert: columns.union([ModelStamp.existence])
-        case .update: columns
+        case .update, .add: columns
         case .delete: []
         }
     }

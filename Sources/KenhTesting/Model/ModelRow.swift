@@ -9,8 +9,10 @@ public enum ModelConflict: Hashable, Sendable {
 /// A row as the definitions say, computed from nothing but the set of its changes.
 ///
 /// - A write is present in a column that it wrote unless some insert or update that wrote the column, too, names it.
+///   An addition is a write and names nothing.
 /// - A present write is removed where some delete names it.
 /// - Shown in a column is the highest unremoved present write, or where there is none the highest removed.
+/// - Where additions are present, the line has the integer shown (0 for anything else) plus all of theirs.
 /// - The row is alive while any present write is unremoved, and shown while it is alive and an insert is present.
 public struct ModelRow: Hashable, Sendable {
     /// What is present, in an order that every node computes the same.
@@ -24,12 +26,12 @@ public struct ModelRow: Hashable, Sendable {
         var stamps: [ModelStamp] = []
         for write in writes {
             let isRemoved = deletes.contains { $0.predecessors.contains(write.name) }
-            let successors = writes.filter { $0.predecessors.contains(write.name) }
+            let successors = writes.filter { $0.kind != .add && $0.predecessors.contains(write.name) }
             for column in write.written where !successors.contains(where: { $0.written.contains(column) }) {
                 stamps.append(
                     ModelStamp(
                         column: column, name: write.name, clock: write.clock, isRemoved: isRemoved,
-                        value: write.values[column]))
+                        isDelta: write.kind == .add, value: write.values[column]))
             }
         }
         self.init(stamps: stamps)
@@ -42,18 +44,30 @@ public struct ModelRow: Hashable, Sendable {
     /// The columns that hold anything, without existence.
     public var columns: Set<Int> { Set(stamps.map(\.column)).subtracting([ModelStamp.existence]) }
 
-    /// The write shown in a column.
-    public func winner(_ column: Int) -> ModelStamp? { stamps.first { $0.column == column } }
+    /// The write shown in a column, or the one that its additions are added to.
+    public func winner(_ column: Int) -> ModelStamp? { stamps.first { $0.column == column && !$0.isDelta } }
+
+    public func additions(_ column: Int) -> [ModelStamp] { stamps.filter { $0.column == column && $0.isDelta } }
 
     /// The other unremoved writes of a column, best first.
     public func losers(_ column: Int) -> [ModelStamp] {
-        Array(stamps.filter { $0.column == column && !$0.isRemoved }.dropFirst())
+        Array(stamps.filter { $0.column == column && !$0.isRemoved && !$0.isDelta }.dropFirst())
     }
 
     /// The line that a table shows; nil where it shows none.
     public var line: [Int: Value]? {
         guard isShown else { return nil }
-        return columns.reduce(into: [:]) { line, column in line[column] = winner(column)?.value }
+        return columns.reduce(into: [:]) { line, column in line[column] = shown(column) }
+    }
+
+    private func shown(_ column: Int) -> Value? {
+        let base = winner(column)?.value
+        let additions = additions(column)
+        guard !additions.isEmpty else { return base }
+        let numbers = ([base] + additions.map(\.value)).map { value -> Int64 in
+            if case .integer(let number)? = value { number } else { 0 }
+        }
+        return .integer(numbers.reduce(0, &+))
     }
 
     /// What a new write of these columns has to name, losers and removed ones, too.

@@ -9,20 +9,25 @@ public struct ModelStamp: Hashable, Sendable {
     public let name: ModelName
     public let clock: HybridClock
     public let isRemoved: Bool
+    /// Its value is added to the column's.
+    public let isDelta: Bool
     /// Nil for existence only.
     public let value: Value?
 
-    public init(column: Int, name: ModelName, clock: HybridClock, isRemoved: Bool, value: Value?) {
+    public init(column: Int, name: ModelName, clock: HybridClock, isRemoved: Bool, isDelta: Bool = false, value: Value?)
+    {
         self.column = column
         self.name = name
         self.clock = clock
         self.isRemoved = isRemoved
+        self.isDelta = isDelta
         self.value = value
     }
 
-    /// By column; in a column the shown one first, then as people are to see the others.
+    /// By column; in a column the shown one first, then as people are to see the others, deltas last.
     public func precedes(_ other: ModelStamp) -> Bool {
         if column != other.column { return column < other.column }
+        if isDelta != other.isDelta { return other.isDelta }
         if isRemoved != other.isRemoved { return other.isRemoved }
         return (other.clock, other.name) < (clock, name)
     }
@@ -31,7 +36,7 @@ public struct ModelStamp: Hashable, Sendable {
 extension ModelStamp: CustomStringConvertible {
     public var description: String {
         let place = column == Self.existence ? "exists" : "c\(column)"
-        let mark = isRemoved ? " removed" : ""
+        let mark = (isRemoved ? " removed" : "") + (isDelta ? " delta" : "")
         let text = value.map { " = \(Self.exact($0))" } ?? ""
         return "\(place) \(name) at \(clock.milliseconds)+\(clock.tick)\(mark)\(text)"
     }

@@ -14,6 +14,8 @@ struct LedgerDraft {
         let value: Value
         /// No other write has this value, so that it can be told where it went.
         let isUnique: Bool
+        /// The value was added to a counter.
+        var isAddition = false
     }
 
     struct DeletedRow {
@@ -29,6 +31,11 @@ struct LedgerDraft {
     /// Rows that were given another channel than the agreed one.
     var misplaced: [LedgerPlace] = []
 
+    mutating func add(_ place: LedgerPlace, _ amount: Int64) {
+        guard amount != 0 else { return }
+        writes.append(Write(place: place, value: .integer(amount), isUnique: false, isAddition: true))
+    }
+
     mutating func write(_ place: LedgerPlace, _ value: Value, isUnique: Bool, seen values: Set<Value>) {
         writes.append(Write(place: place, value: value, isUnique: isUnique && value != .null))
         seen[place, default: []].formUnion(values)
@@ -42,8 +49,12 @@ struct Ledger {
         let value: Value
         let node: Int
         let isUnique: Bool
+        let isAddition: Bool
         /// False where the only disk that surely had it was replaced by an older one.
         var isCertain = true
+        /// How often an old disk came back on which it may not have been sealed: it is sealed anew then, as another
+        /// change where its block has become another one.
+        var repetitions = 0
     }
 
     private(set) var entries: [Entry] = []
@@ -60,7 +71,10 @@ struct Ledger {
         misplaced.formUnion(draft.misplaced)
         for row in draft.deleted { seeUnknown(row) }
         for write in draft.writes {
-            entries.append(Entry(place: write.place, value: write.value, node: node, isUnique: write.isUnique))
+            entries.append(
+                Entry(
+                    place: write.place, value: write.value, node: node, isUnique: write.isUnique,
+                    isAddition: write.isAddition))
         }
     }
 
@@ -80,6 +94,10 @@ struct Ledger {
     /// A disk was replaced by an older one: what the node wrote since may be nowhere.
     mutating func doubt(_ node: Int, after number: Int) {
         for i in entries.indices where i >= number && entries[i].node == node { entries[i].isCertain = false }
+    }
+
+    mutating func mayRepeat(_ node: Int, from first: Int, to end: Int) {
+        for i in entries.indices where first <= i && i < end && entries[i].node == node { entries[i].repetitions += 1 }
     }
 
     func isMisplaced(_ place: LedgerPlace) -> Bool { misplaced.contains(Self.row(place.table, place.id)) }

@@ -71,7 +71,30 @@ extension Simulation {
             }
             throw SimulationFailure("\(ghost) in \(place) was taken back and is there")
         }
+        try checkMeters(shown)
         for node in nodes { try checkHistory(node) }
+    }
+
+    /// Counters that were only ever added to show the sum of what was certainly added, and of some of what may have
+    /// been lost with a disk or sealed twice by an old one.
+    private func checkMeters(_ shown: [LedgerPlace: Value]) throws {
+        var sums: [LedgerPlace: Int64] = [:]
+        var doubtful: [LedgerPlace: [Int64]] = [:]
+        for entry in ledger.entries where entry.isAddition && entry.place.table == SimulatedSchema.meter.name {
+            sums[entry.place, default: 0] += entry.isCertain ? entry.value.counted : 0
+            let uncertain = entry.repetitions + (entry.isCertain ? 0 : 1)
+            doubtful[entry.place, default: []] += Array(repeating: entry.value.counted, count: uncertain)
+        }
+        for (place, sum) in sums {
+            let doubtful = doubtful[place] ?? []
+            // More would have too many sums.
+            guard doubtful.count <= 12 else { continue }
+            let possible = doubtful.reduce(into: Set([sum])) { sums, amount in sums.formUnion(sums.map { $0 + amount })
+            }
+            let value = shown[place] ?? .integer(0)
+            guard !possible.contains(value.counted) else { continue }
+            throw SimulationFailure("\(place) shows \(value), but \(sum) was added, and \(doubtful) perhaps")
+        }
     }
 
     private func shownValues(_ store: Store) throws -> [LedgerPlace: Value] {
@@ -107,6 +130,10 @@ extension Simulation {
                 let place = LedgerPlace(table: row.table, id: row.id, column: column)
                 written.insert(place)
                 values[place, default: []].insert(value)
+            }
+            for (column, amount) in item.additions {
+                let place = LedgerPlace(table: row.table, id: row.id, column: column)
+                values[place, default: []].insert(.integer(amount))
             }
         }
         for entry in entries where values[entry.place]?.contains(entry.value) != true {

@@ -163,10 +163,12 @@ extension Simulation {
         if node.number == 0 { _ = try centre.hub() } else { _ = try node.store() }
         try node.copy(to: backup(of: node))
         backups[node.number] = ledger.count
+        unsealed[node.number] = acknowledged[node.number] ?? 0
     }
 
     private func restore(_ node: SimulatedNode) throws -> String {
         guard let written = backups[node.number] else { return "no backup" }
+        ledger.mayRepeat(node.number, from: unsealed[node.number] ?? 0, to: written)
         if node.number == 0 {
             count(.centreRestored)
             try centre.putBack(backup(of: node))

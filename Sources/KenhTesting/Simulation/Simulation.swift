@@ -21,6 +21,8 @@ public final class Simulation {
     var acknowledged: [Int: Int] = [:]
     /// How long the ledger was when a node's folder was copied.
     var backups: [Int: Int] = [:]
+    /// From where on in the ledger a node's copied folder may hold what was not sealed then.
+    var unsealed: [Int: Int] = [:]
     public internal(set) var trace = TraceHash()
     private(set) var tally = FaultTally()
 

@@ -40,6 +40,7 @@ struct UserTransaction {
         guard let table = random.pick(tables) else { return }
         let number = random.below(SimulatedSchema.idCount)
         let id = SimulatedSchema.id(number, of: table)
+        if table.name == SimulatedSchema.meter.name { return try count(id) }
         guard let line = try line(of: table, id) else { return try insertNew(table, id, number) }
         switch random.below(100) {
         case ..<50: try update(line, assignments(table, atLeast: 1))
@@ -63,6 +64,13 @@ struct UserTransaction {
         }
     }
 
+    private mutating func count(_ id: Value) throws {
+        let amount = Int64(random.below(1 << 30)) - 1 << 28
+        try port.run("INSERT OR IGNORE INTO meter(id) VALUES(?)", [id])
+        try port.run("UPDATE meter SET count = count + ? WHERE id = ?", [.integer(amount), id])
+        draft.add(LedgerPlace(table: "meter", id: id, column: "count"), amount)
+    }
+
     /// Imports many rows that nobody else has.
     mutating func importRows(_ count: Int) throws {
         guard let table = tables.first(where: { $0.name == "item" }) else { return }
@@ -84,7 +92,9 @@ struct UserTransaction {
         while result.count < count, !columns.isEmpty {
             let column = columns.remove(at: random.below(columns.count))
             let (value, isUnique) = values.next(column.type)
-            result.append((column, value, isUnique))
+            let isCounter = column.rule == .counter
+            result.append(
+                (column, isCounter ? .integer(Int64(random.below(2001)) - 1000) : value, isUnique && !isCounter))
         }
         return result
     }
@@ -135,7 +145,11 @@ struct UserTransaction {
         let sets = assignments.map { "\"\($0.column.name)\" = excluded.\"\($0.column.name)\"" }.joined(separator: ", ")
         let sql = Self.insertion("INSERT", table, assignments) + " ON CONFLICT(id) DO UPDATE SET \(sets)"
         try port.run(sql, Self.arguments(id, channel, assignments))
-        if let line { noteChanged(line, assignments) } else { noteAll(table, id, assignments, over: nil) }
+        if let line {
+            noteChanged(line, assignments, isAdded: false)
+        } else {
+            noteAll(table, id, assignments, over: nil)
+        }
     }
 
     private mutating func update(_ line: Line, _ assignments: [Assignment]) throws {
@@ -169,7 +183,10 @@ struct UserTransaction {
     }
 
     private static func sets(_ assignments: [Assignment]) -> String {
-        assignments.map { "\"\($0.column.name)\" = ?" }.joined(separator: ", ")
+        assignments.map {
+            $0.column.rule == .counter
+                ? "\"\($0.column.name)\" = \"\($0.column.name)\" + ?" : "\"\($0.column.name)\" = ?"
+        }.joined(separator: ", ")
     }
 
     private static func insertion(_ verb: String, _ table: Table, _ assignments: [Assignment]) -> String {
@@ -200,13 +217,19 @@ struct UserTransaction {
         }
     }
 
-    /// An update writes the columns whose values it changes.
-    private mutating func noteChanged(_ line: Line, _ assignments: [Assignment]) {
-        for assignment in assignments where line.values[assignment.column.name] != assignment.value {
+    /// An update writes the columns whose values it changes; what it makes of counters is added.
+    private mutating func noteChanged(_ line: Line, _ assignments: [Assignment], isAdded: Bool = true) {
+        for assignment in assignments {
             let place = LedgerPlace(table: line.table.name, id: line.id, column: assignment.column.name)
+            let before = line.values[assignment.column.name] ?? .null
+            if assignment.column.rule == .counter {
+                draft.add(place, assignment.value.counted &- (isAdded ? 0 : before.counted))
+                continue
+            }
+            guard before != assignment.value else { continue }
             draft.write(
                 place, assignment.value, isUnique: assignment.isUnique,
-                seen: seen(place, line.values[assignment.column.name]))
+                seen: seen(place, before))
         }
     }
 }

@@ -26,6 +26,7 @@ struct History: AsyncParsableCommand {
         let channel: String
         let supersedes: Int
         let values: [String: String]
+        let additions: [String: Int64]?
     }
 
     func run() async throws {
@@ -42,13 +43,19 @@ struct History: AsyncParsableCommand {
             claimedAt: Instant.text(item.claimedAtMilliseconds),
             acceptedAt: item.acceptedAtMilliseconds.map(Instant.text),
             replica: item.replica.bytes.hex, counter: item.counter, channel: item.channel, supersedes: item.supersedes,
-            values: Dictionary(item.values.map { ($0.column, "\($0.value)") }) { $1 })
+            values: Dictionary(item.values.map { ($0.column, "\($0.value)") }) { $1 },
+            additions: item.additions.isEmpty
+                ? nil : Dictionary(item.additions.map { ($0.column, $0.amount) }) { $1 })
     }
 
     private static func text(_ item: HistoryItem) -> String {
         let who = item.officer.isEmpty ? item.author : "\(item.author) (\(item.officer))"
         let accepted = item.acceptedAtMilliseconds.map { "accepted \(Instant.text($0))" } ?? "not yet at the centre"
         let head = "\(Instant.text(item.claimedAtMilliseconds))  \(item.kind)  \(who)  \(accepted)"
-        return ([head] + item.values.map { "    \($0.column) = \($0.value)" }).joined(separator: "\n")
+        let values = item.values.map { "    \($0.column) = \($0.value)" }
+        let additions = item.additions.map { column, amount in
+            "    \(column) \(amount < 0 ? "\u{2212}" : "+")\(amount.magnitude)"
+        }
+        return ([head] + values + additions).joined(separator: "\n")
     }
 }

@@ -27,14 +27,19 @@ extension History {
         let kinds: [Draft.Kind] = [
             .insert, .insert, .insert, .replace, .blindInsert, .blindUpdate, .update, .update, .update, .update,
             .delete,
-            .delete,
+            .delete, .add, .add, .add, .blindAdd,
         ]
+        let kind = generator.pick(kinds) ?? .update
+        let isAddition = kind == .add || kind == .blindAdd
         var values: [Int: Value] = [:]
         for column in 0..<columnCount where generator.chance(percent: 55) {
-            values[column] = value(number * columnCount + column, using: &generator)
+            values[column] =
+                isAddition
+                ? .integer(amount(number, using: &generator))
+                : value(number * columnCount + column, using: &generator)
         }
         return Draft(
-            node: node, row: generator.below(2), kind: generator.pick(kinds) ?? .update, values: values,
+            node: node, row: generator.below(2), kind: kind, values: values,
             milliseconds: milliseconds(using: &generator), keepsFloor: generator.chance(percent: 60),
             throughTable: generator.chance(percent: 50))
     }
@@ -42,9 +47,15 @@ extension History {
     /// Mostly a value that nobody else writes, so that its loss would show; at times one that others write, too.
     private static func value(_ number: Int, using generator: inout SeededGenerator) -> Value {
         let common: [Value] = [
-            nil, 1, 1.0, 0.0, .real(-0.0), "é", "e\u{301}", .blob([0xFF, 0]), "", .integer(.min), .integer(.max),
+            nil, 1, 1, 2, 1.0, 0.0, .real(-0.0), "é", "e\u{301}", .blob([0xFF, 0]), "", .integer(.min), .integer(.max),
         ]
         return generator.chance(percent: 70) ? .text("v\(number)") : generator.pick(common) ?? nil
+    }
+
+    /// Mostly a power of three times a sign, so that a sum tells its parts.
+    private static func amount(_ number: Int, using generator: inout SeededGenerator) -> Int64 {
+        if generator.chance(percent: 10) { return generator.pick([.min, .max, 0, -1] as [Int64]) ?? 0 }
+        return (0..<number % 30).reduce(1) { product, _ in product * 3 } * (generator.chance(percent: 30) ? -1 : 1)
     }
 
     /// Few different times, so that clocks are often equal, and some that are hours wrong.

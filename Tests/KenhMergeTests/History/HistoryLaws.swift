@@ -69,7 +69,7 @@ enum HistoryLaws {
                 if present == true { continue }
                 let superseded = applied.contains {
                     $0.change.row == write.change.row && $0.seen.contains(write.number)
-                        && $0.change.values[column] != nil
+                        && $0.change.kind != .add && $0.change.values[column] != nil
                 }
                 try BrokenLaw.unless(superseded, "\(value) of \(write.change.name) in column \(column) is lost")
             }

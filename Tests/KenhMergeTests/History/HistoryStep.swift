@@ -25,6 +25,8 @@ struct Draft: Hashable, Sendable {
         /// An insert or update that names nothing, as if its writer had seen nothing.
         case blindInsert, blindUpdate
         case update, delete
+        /// An addition, as a counter's writer makes it; a blind one is of a row that is not shown.
+        case add, blindAdd
     }
 
     let node: Int

@@ -67,7 +67,7 @@ extension SimulatedNode {
                 stamps.append(
                     ModelStamp(
                         column: column == 63 ? ModelStamp.existence : column, name: name, clock: write.clock,
-                        isRemoved: write.isRemoved, value: value))
+                        isRemoved: write.isRemoved, isDelta: write.isDelta, value: value))
             }
         }
         return ModelRow(stamps: stamps)
@@ -76,7 +76,7 @@ extension SimulatedNode {
     private func value(of index: Int, _ column: Int, in state: RowState, row: String) throws(BrokenLaw) -> Value {
         let inTable =
             table[row] != nil && tableColumns.contains(column: column)
-            && state.winner(column, in: names) == index
+            && state.winner(column, in: names) == index && !state.deltaColumns.contains(column: column)
         let held = state.writes[index].heldValue(column)
         try BrokenLaw.unless(inTable == (held == nil), "row \(row), column \(column): value in two places or none")
         guard let value = inTable ? table[row]?[column] : held else {

@@ -17,7 +17,20 @@ extension SimulatedNode {
             unknown.append("column \(column) of \(write.dot)")
             return .null
         }
-        table[row] = Self.line(after: settlement, old: old) { value(state.writes[$0], $1) }
+        table[row] = Self.line(after: settlement, old: old) { placement in
+            let column = Int(placement.column)
+            var base = Value.null
+            if placement.write != Placement.noWrite {
+                let write = state.writes[Int(placement.write)]
+                let isFetched = settlement.fetch.contains(column: column) && write.isInTable(column)
+                base = isFetched ? old?[column] ?? .null : value(write, column)
+            }
+            guard placement.isSum else { return base }
+            let sum = state.deltaSum(column) { source, column in
+                changes.indices.contains(Int(source)) ? changes[Int(source)].change.values[column] ?? .null : .null
+            }
+            return .integer(base.counted &+ sum)
+        }
         let quick = Self.isAllInTable(state, after: settlement) ? state : nil
         state.place(tableColumns: tableColumns, order: names) { source, column in
             changes.indices.contains(Int(source)) ? changes[Int(source)].change.values[column] ?? .null : .null
@@ -30,12 +43,12 @@ extension SimulatedNode {
     }
 
     private static func line(
-        after settlement: Settlement, old: [Int: Value]?, value: (Int, Int) -> Value
+        after settlement: Settlement, old: [Int: Value]?, value: (Placement) -> Value
     ) -> [Int: Value]? {
         var line = settlement.action == .insert ? [:] : old
         if settlement.action == .delete { line = nil }
         for placement in settlement.put {
-            line?[Int(placement.column)] = value(Int(placement.write), Int(placement.column))
+            line?[Int(placement.column)] = value(placement)
         }
         return line
     }
@@ -46,7 +59,7 @@ extension SimulatedNode {
         return state.writes.indices.allSatisfy { i in
             let write = state.writes[i]
             let put = settlement.put.filter { $0.write == i }.map { Int($0.column) }
-            return write.held.isEmpty
+            return write.held.isEmpty && !write.isDelta
                 && (write.source == Write.inTable || ColumnSet(put) == write.columns.subtracting(.existence))
         }
     }

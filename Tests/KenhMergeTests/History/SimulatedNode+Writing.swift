@@ -12,6 +12,8 @@ extension SimulatedNode {
         case .blindUpdate where values.isEmpty: return nil
         case .update, .blindUpdate: return (.update, values)
         case .delete: return table[row] == nil ? nil : (.delete, [:])
+        case .add where table[row] == nil: return nil
+        case .add, .blindAdd: return values.isEmpty ? nil : (.add, values)
         }
     }
 
@@ -22,7 +24,7 @@ extension SimulatedNode {
         let all = Set(0..<History.columnCount).union([ModelStamp.existence])
         let named: Set<Int>
         switch draft.kind {
-        case .blindInsert, .blindUpdate: return []
+        case .blindInsert, .blindUpdate, .add, .blindAdd: return []
         case .delete, .replace: named = all
         case .insert: named = columns.union([ModelStamp.existence])
         case .update: named = columns
@@ -41,7 +43,13 @@ extension SimulatedNode {
         case .insert: return change.values
         case .replace: return change.values.count == tableColumns.count ? change.values : nil
         case .update: return table[change.row]?.merging(change.values) { _, new in new }
-        case .blindInsert, .blindUpdate, .delete: return nil
+        case .add:
+            // A counter's column is INTEGER: a table that shows something else in it has none.
+            guard let line = table[change.row],
+                change.values.keys.allSatisfy({ (line[$0] ?? 0).tag == .integer })
+            else { return nil }
+            return line.merging(change.values) { .integer($0.counted &+ $1.counted) }
+        case .blindInsert, .blindUpdate, .blindAdd, .delete: return nil
         }
     }
 }

@@ -49,9 +49,18 @@ struct SimulatedNode: Sendable {
         let before = try digest(of: state, row: row)
         table[row] = line
         try apply(logged, to: &state, source: Write.inTable)
+        if logged.change.kind == .add { Self.hold(logged.change, in: &state, line: line) }
         try settle(&state, row: row, changes: [])
         try keep(state, row: row, before: before)
         try checkDigest()
+    }
+
+    /// What a sealer does with an addition: the table shows the sum already.
+    private static func hold(_ change: ModelChange, in state: inout RowState, line: [Int: Value]) {
+        state.writes[state.writes.count - 1].held = change.values.sorted { $0.key < $1.key }.map {
+            HeldValue(column: UInt8($0.key), value: $0.value)
+        }
+        state.holdBases { line[$0] ?? .null }
     }
 
     mutating func lowerClock(of logged: LoggedChange, to clock: HybridClock) throws(BrokenLaw) {

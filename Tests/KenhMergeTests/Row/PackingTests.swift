@@ -46,9 +46,24 @@ import Testing
 
     @Test("Unknown flags and columns out of range are refused")
     func outOfRange() {
-        #expect(throws: MalformedBytes.self) { try RowState(packed: [4, 0, 1, 0, 0, 1]) }
+        #expect(throws: MalformedBytes.self) { try RowState(packed: [8, 0, 1, 0, 0, 1]) }
         #expect(throws: MalformedBytes.self) { try RowState(packed: [2, 0, 1, 0, 0, 1, 1, 63, 0]) }
         #expect(throws: MalformedBytes.self) { try RowState(packed: [2, 0, 1, 0, 0, 1, 64, 0, 0]) }
+    }
+
+    @Test("A delta is refused that has not exactly one integer for each of its columns")
+    func halfDelta() throws {
+        func delta(_ columns: ColumnSet, _ held: [HeldValue]) -> [UInt8] {
+            let dot = Dot(branch: 0, counter: 1)
+            let clock = HybridClock(rawValue: 0)
+            return pack(RowState(writes: [Write(dot: dot, clock: clock, isDelta: true, columns: columns, held: held)]))
+        }
+        let (one, text) = (HeldValue(column: 1, value: 5), HeldValue(column: 1, value: "5"))
+        #expect(try RowState(packed: delta(.column(1), [one])).writes[0].isDelta)
+        for (columns, held): (ColumnSet, [HeldValue]) in [
+            (.column(1), []), (.column(1), [text]), (.column(1), [one, one]), (.column(2), [one]),
+            ([.column(1), .column(2)], [one]), ([.column(1), .existence], [one]), ([], []),
+        ] { #expect(throws: MalformedBytes.self) { try RowState(packed: delta(columns, held)) } }
     }
 
     @Test("Random bytes are a state or are refused, and never a trap")

@@ -37,7 +37,10 @@ struct RowScene: DotOrder {
         if settlement.action == .delete { table = nil }
         for put in settlement.put {
             let column = Int(put.column)
-            table?[column] = state.writes[Int(put.write)].heldValue(column) ?? values[column]
+            let write = put.write == Placement.noWrite ? nil : state.writes[Int(put.write)]
+            let base = write.flatMap { $0.heldValue(column) ?? ($0.isInTable(column) ? old?[column] : values[column]) }
+            let sum = state.deltaSum(column) { values[$1] ?? .null }
+            table?[column] = put.isSum ? .integer((base ?? .null).counted &+ sum) : base
         }
         state.place(tableColumns: columns, order: self) {
             values[$1] ?? .null

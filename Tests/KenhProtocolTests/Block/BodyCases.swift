@@ -57,6 +57,15 @@ struct BodyCase {
         }
     }
 
+    /// An addition of one value.
+    init(addition what: String, _ stream: [UInt8], _ change: (inout PlainBody) -> Void = { _ in }) {
+        self.init(what) {
+            $0.kinds = PlainBody.constant(3)
+            $0.streams = stream
+            change(&$0)
+        }
+    }
+
     private static func littleEndian(_ real: Double) -> [UInt8] { real.bitPattern.bigEndianBytes.reversed() }
 
     static let good = [
@@ -64,6 +73,7 @@ struct BodyCase {
         BodyCase("an insert without columns", kindWithoutColumns: 0),
         BodyCase("an integer", tag: 1, PlainBody.constant(5)),
         BodyCase("plain and delta forms") { ($0.kinds, $0.tableRefs) = (PlainBody.plain([0]), PlainBody.deltas([0])) },
+        BodyCase(addition: "an addition", PlainBody.constant(1) + PlainBody.constant(5)),
         BodyCase("a real by its bits", tag: 2, [0], littleEndian(.pi)),
         BodyCase("a real by its scale", tag: 2, [10], PlainBody.constant(3)),
         BodyCase("a text", rest: Array("ab".utf8)),
@@ -75,7 +85,7 @@ struct BodyCase {
         BodyCase("two pins of one cloned replica", pins: PlainBody.pin(1, hash: 1), PlainBody.pin(1, hash: 2)),
     ]
 
-    static let bad = badTables + badChanges + badPredecessors + badValues
+    static let bad = badTables + badChanges + badPredecessors + badValues + badAdditions
 
     private static let badTables = [
         BodyCase("another version") { $0.version = [2] },
@@ -103,7 +113,7 @@ struct BodyCase {
     ]
 
     private static let badChanges = [
-        BodyCase("an unknown kind") { $0.kinds = PlainBody.constant(3) },
+        BodyCase("an unknown kind") { $0.kinds = PlainBody.constant(4) },
         BodyCase("an unknown form of numbers") { $0.kinds = [3, 0] },
         BodyCase("a varint that is not the shortest") { $0.kinds = [0, 0x80, 0] },
         BodyCase("a varint of over 64 bits") { $0.clocks = [0] + [UInt8](repeating: 0xff, count: 9) + [2] },
@@ -120,6 +130,7 @@ struct BodyCase {
         BodyCase("a mask of all bits") { $0.masks = PlainBody.constant(.max) },
         BodyCase("a column without values") { ($0.masks, $0.streams) = (PlainBody.constant(0), []) },
         BodyCase("an update of nothing", kindWithoutColumns: 1),
+        BodyCase("an addition to nothing", kindWithoutColumns: 3),
         BodyCase("trailing bytes") { $0.trailing = [0] },
     ]
 
@@ -130,6 +141,20 @@ struct BodyCase {
         BodyCase("a predecessor above its pin", reference: 1, counter: 10),
         BodyCase("a change that names itself", reference: 0, counter: 1),
         BodyCase("a change that names a later one", reference: 0, counter: .max),
+    ]
+
+    private static let badAdditions = [
+        BodyCase(addition: "an addition of NULL", PlainBody.constant(0)),
+        BodyCase(addition: "an addition of a real", PlainBody.constant(2) + [0] + littleEndian(1)),
+        BodyCase(
+            addition: "an addition of a text", PlainBody.constant(3) + PlainBody.text("1") + PlainBody.constant(0)),
+        BodyCase(addition: "an addition of a blob", PlainBody.constant(4) + PlainBody.constant(1) + [1]),
+        BodyCase(addition: "an addition that names another", PlainBody.constant(1) + PlainBody.constant(5)) {
+            $0.pins = PlainBody.list([PlainBody.pin(1)])
+            $0.predecessorCounts = PlainBody.constant(1)
+            $0.predecessorRefs = PlainBody.constant(1)
+            $0.predecessorCounters = PlainBody.constant(9)
+        },
     ]
 
     private static let badValues = [

@@ -67,6 +67,18 @@ import Testing
         #expect(try !isTaken(body, detached: wrong))
     }
 
+    @Test("an addition in a commitment is refused, an integer too, since it could be erased")
+    func committedAddition() throws {
+        let salt = [UInt8](repeating: 3, count: 16)
+        let stream = PlainBody.constant(5) + Erasable.commitment(to: 7, salt: salt).bytes
+        let section = DetachedSection(items: [.present(salt: salt, value: 7)])
+        let update = Self.changed { ($0.kinds, $0.streams) = (PlainBody.constant(1), stream) }
+        #expect(try isTaken(update, detached: section.encoded))
+        let addition = Self.changed { ($0.kinds, $0.streams) = (PlainBody.constant(3), stream) }
+        #expect(try !isTaken(addition, detached: section.encoded))
+        #expect(try !isTaken(addition, detached: DetachedSection(items: [.erased]).encoded))
+    }
+
     @Test(
         "a committed value is checked like any other", arguments: [.text([0xff]), .text([0]), .real(.nan)] as [Value])
     func committedValues(_ value: Value) throws {

@@ -47,10 +47,14 @@ extension SampleBody {
         _ random: inout SeededGenerator
     ) -> SampleChange {
         let table = tables[random.below(tables.count)]
-        var kind = ChangeKind(rawValue: UInt8(random.below(3))) ?? .insert
+        var kind = ChangeKind(rawValue: UInt8(random.below(4))) ?? .insert
+        let countable = table.columns.filter { !$0.hasPrefix("secret") }
+        if kind == .add, countable.isEmpty { kind = .delete }
         if table.columns.isEmpty, kind == .update { kind = .delete }
         var values: [String: Value] = [:]
-        if kind != .delete {
+        if kind == .add {
+            for name in countable where values.isEmpty || random.chance(percent: 40) { values[name] = integer(&random) }
+        } else if kind != .delete {
             for name in table.columns where kind == .insert || random.chance(percent: 40) {
                 values[name] = value(style, &random)
             }
@@ -60,7 +64,8 @@ extension SampleBody {
         return SampleChange(
             kind: kind, table: table.name, id: id(table.idType, style, &random),
             clock: HybridClock(milliseconds: milliseconds, tick: UInt16(random.below(style.clockStep + 1))),
-            values: values, predecessors: predecessors(firstCounter + UInt64(at), pins, &random))
+            values: values,
+            predecessors: kind == .add ? [] : predecessors(firstCounter + UInt64(at), pins, &random))
     }
 
     private static func id(_ type: RowIDType, _ style: Style, _ random: inout SeededGenerator) -> Value {
@@ -86,11 +91,15 @@ extension SampleBody {
     private static func value(_ style: Style, _ random: inout SeededGenerator) -> Value {
         switch style.onlyType ?? random.below(5) {
         case 0: return .null
-        case 1: return .integer(integers[random.below(integers.count)] &+ Int64(random.below(3)))
+        case 1: return integer(&random)
         case 2: return .real(real(style, &random))
         case 3: return .text(style.prefix + (random.pick(texts) ?? ""))
         default: return .blob((0..<random.below(20)).map { _ in UInt8(random.below(256)) })
         }
+    }
+
+    private static func integer(_ random: inout SeededGenerator) -> Value {
+        .integer(integers[random.below(integers.count)] &+ Int64(random.below(3)))
     }
 
     private static func real(_ style: Style, _ random: inout SeededGenerator) -> Double {
