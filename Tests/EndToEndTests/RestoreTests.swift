@@ -45,7 +45,7 @@ struct RestoreTests {
 
         let outcome = try one.kenh("sync", "--json")
         #expect(outcome.status == 0, "\(outcome)")
-        #expect(outcome.json["handedBackBlocks"] as? Int ?? 0 >= 2, "\(outcome)")
+        #expect(outcome.json["handedBackBlocks"] as? Int ?? 0 >= 1, "\(outcome)")
         try insert("after", three)
         try organisation.settle(minimumRows: 4)
         #expect(try organisation.centre.sql("SELECT title FROM work_item WHERE id = 'lost';") == "Sửa")

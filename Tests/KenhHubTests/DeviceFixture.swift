@@ -83,8 +83,9 @@ final class DeviceFixture {
 
     // MARK: backups
 
-    /// Puts a copy of the store, as it is now, in the place of what it will be.
-    func copyOfStore() throws -> Store {
+    func copyOfStore() throws -> Store { try copy(of: store) }
+
+    func copy(of store: Store) throws -> Store {
         let path = store.path + "-\(UUID().uuidString)"
         try FileManager.default.copyItem(atPath: store.path, toPath: path)
         return try Store(
@@ -92,6 +93,11 @@ final class DeviceFixture {
     }
 
     func putBack(_ copy: Store) { store = copy }
+
+    /// The same device with another store.
+    func with(_ store: Store) -> DeviceFixture {
+        DeviceFixture(name: name, store: store, identity: identity, fixture: fixture)
+    }
 
     /// The same device on another machine.
     func clone() throws -> DeviceFixture {

@@ -69,7 +69,11 @@ final class HubFixture {
     func restoreLog() throws {
         let old = directory.appending(path: "old-\(UUID().uuidString).db")
         try FileManager.default.copyItem(at: backup, to: old)
-        log = try SQLiteLog(path: old.path, newEpoch: [UInt8](repeating: 8, count: 16))
+        try use(log: old.path)
+    }
+
+    func use(log path: String) throws {
+        log = try SQLiteLog(path: path, newEpoch: [UInt8](repeating: 8, count: 16))
         hub = Hub(log: log, identity: hub.identity, clock: { [clock] in clock.milliseconds })
     }
 

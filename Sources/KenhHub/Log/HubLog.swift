@@ -145,6 +145,8 @@ public protocol HubTransaction {
     func entryHash(channel: String, sequence: UInt64) throws -> Hash256?
     /// Entries after a sequence, in order, until `limitBytes` of payload are reached (at least one).
     func entries(channel: String, after sequence: UInt64, limitBytes: Int) throws -> [StoredEntry]
+    /// What the database itself finds wrong with its files.
+    func structureProblems() throws -> [String]
 
     // The registry.
     func addCell(code: String, name: String) throws

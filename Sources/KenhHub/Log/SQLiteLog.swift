@@ -40,6 +40,11 @@ public final class SQLiteLog: HubLog {
         }
     }
 
+    /// A log without any epoch yet.
+    init(path: String) throws {
+        database = try DurableDatabase(path: path, applicationID: Self.applicationID, format: 1, ddl: Self.ddl)
+    }
+
     public func write<T>(_ body: (any HubTransaction) throws -> T) throws -> T {
         try database.write { try body(SQLiteLogTransaction(sql: $0)) }
     }
@@ -148,7 +153,7 @@ struct SQLiteLogTransaction: HubTransaction {
         return LogHead(channel: channel, sequence: UInt64(bitPattern: read.int(0)), entryHash: hash)
     }
 
-    private func setHead(of channel: String, _ sequence: UInt64, _ hash: Hash256) throws {
+    func setHead(of channel: String, _ sequence: UInt64, _ hash: Hash256) throws {
         let write = try sql(
             """
             INSERT INTO log_head(channel, sequence, entry_hash) VALUES(?1, ?2, ?3)
@@ -235,5 +240,38 @@ struct SQLiteLogTransaction: HubTransaction {
                     signature: read.array(6), sender: read.array(7), payload: read.array(8)))
         }
         return entries
+    }
+
+    func structureProblems() throws -> [String] {
+        let read = try sql("PRAGMA integrity_check(20)")
+        defer { read.reset() }
+        var problems: [String] = []
+        while try read.step() { problems.append(read.string(0)) }
+        return problems.filter { $0 != "ok" }
+    }
+
+    /// Puts an entry of an older file in as it was; its epoch has to be there.
+    func restore(_ entry: StoredEntry, header: BlockHeader?, entryHash: Hash256) throws {
+        let insert = try sql(
+            """
+            INSERT INTO log_entry(position, kind, channel, sequence, object_hash, accepted_at, entry_hash, epoch,
+                signature, sender, replica, last_counter, payload)
+            VALUES((SELECT coalesce(max(position), 0) + 1 FROM log_entry), ?, ?, ?, ?, ?, ?,
+                (SELECT number FROM log_epoch WHERE epoch = ?), ?, ?, ?, ?, ?)
+            """)
+        insert.bind(1, entry.kind.rawValue)
+        insert.bind(2, copying: entry.channel)
+        insert.bind(3, Int64(clamping: entry.sequence))
+        insert.bind(4, copying: entry.objectHash.bytes)
+        insert.bind(5, entry.acceptedAtMilliseconds)
+        insert.bind(6, copying: entryHash.bytes)
+        insert.bind(7, copying: entry.epoch)
+        insert.bind(8, copying: entry.signature)
+        insert.bind(9, copying: entry.sender)
+        insert.bind(10, copying: header.map { Value.blob($0.replica.bytes) } ?? .null)
+        insert.bind(11, copying: header.map { Value.integer(Int64($0.lastCounter)) } ?? .null)
+        insert.bind(12, copying: entry.payload)
+        try insert.run()
+        try setHead(of: entry.channel, entry.sequence, entryHash)
     }
 }

@@ -44,7 +44,7 @@ public final class CentreView: Sendable {
                     return changes
                 } catch let error as StoreError where error.recovery == .resync && !withOwnBlocks {
                     withOwnBlocks = true
-                } catch where Self.asksToReconcile(error) && attempts < Self.attemptLimit {
+                } catch  where Self.asksToReconcile(error) && attempts < Self.attemptLimit {
                     attempts += 1
                     try reconcile()
                 }

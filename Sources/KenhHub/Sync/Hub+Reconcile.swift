@@ -82,6 +82,22 @@ extension Hub {
 
     // MARK: what was lost
 
+    /// Takes objects back without a device that brings them.
+    /// - Returns: how many of them the log has now.
+    func takeBack(_ items: [WireHandedBack], from key: PublicKey) throws -> Int {
+        try log.write { transaction in
+            try takeBackRegistry(items, transaction)
+            let admission = BlockAdmission(hub: self, sender: key.bytes, transaction: transaction)
+            var count = items.count { $0.hasRegistry }
+            for item in items where item.hasBlock {
+                let proof = Hash256(bytes: item.proof.objectHash).flatMap { goodProof(item.proof, of: $0) }
+                let verdict = try admission.receipt(for: item.block, proof: proof).verdict
+                if verdict == .accepted || verdict == .alreadyHad { count += 1 }
+            }
+            return count
+        }
+    }
+
     private func takeBackRegistry(_ handedBack: [WireHandedBack], _ transaction: any HubTransaction) throws {
         for item in handedBack where item.hasRegistry {
             let object = Hashing.sha256(domain: .registry, Array(item.registry.statement))
@@ -101,7 +117,7 @@ extension Hub {
         }
     }
 
-    private func enter(_ statement: WireRegistryStatement, _ transaction: any HubTransaction) throws {
+    func enter(_ statement: WireRegistryStatement, _ transaction: any HubTransaction) throws {
         switch statement.what {
         case .cellAdded(let cell):
             if try transaction.cellName(cell.code) == nil { try transaction.addCell(code: cell.code, name: cell.name) }

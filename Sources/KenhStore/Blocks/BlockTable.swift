@@ -131,7 +131,8 @@ struct BlockTable {
     /// The proof of the channel's newest accepted block up to a sequence.
     func proof(channel: Int, upTo sequence: UInt64) throws(StoreError) -> EntryProof? {
         let read = try sql(
-            "SELECT proof FROM kenh_block WHERE ch = ? AND sequence <= ? AND proof IS NOT NULL ORDER BY sequence DESC LIMIT 1")
+            "SELECT proof FROM kenh_block WHERE ch = ? AND sequence <= ? AND proof IS NOT NULL ORDER BY sequence DESC LIMIT 1"
+        )
         defer { read.reset() }
         read.bind(1, channel)
         read.bind(2, Int64(clamping: sequence))
@@ -140,7 +141,8 @@ struct BlockTable {
 
     func newestAccepted(channel: Int) throws(StoreError) -> (sequence: UInt64, proof: EntryProof?)? {
         let read = try sql(
-            "SELECT sequence, proof FROM kenh_block WHERE ch = ? AND sequence IS NOT NULL ORDER BY sequence DESC LIMIT 1")
+            "SELECT sequence, proof FROM kenh_block WHERE ch = ? AND sequence IS NOT NULL ORDER BY sequence DESC LIMIT 1"
+        )
         defer { read.reset() }
         read.bind(1, channel)
         guard try read.step() else { return nil }

@@ -64,7 +64,8 @@ final class ChannelBook {
 
     func load() throws(StoreError) {
         (channels, numbers, dirty) = ([:], [:], [])
-        let read = try sql("SELECT number, name, digest, epoch, sequence, log_hash, own_branch, proof FROM kenh_channel")
+        let read = try sql(
+            "SELECT number, name, digest, epoch, sequence, log_hash, own_branch, proof FROM kenh_channel")
         defer { read.reset() }
         while try read.step() {
             let name = read.string(1)

@@ -23,6 +23,7 @@ extension Store {
             try blocks.run(&report, &steps)
             var rows = try RowVerifier(core: core)
             try rows.run(&report)
+            try PendingVerifier(core: core).run(&report)
             if deep, blocks.areReadable {
                 try RebuildComparison(core: core, schema: schema, random: makeRandom()).run(&report, &steps)
             }

@@ -56,8 +56,12 @@ struct CellHome: Sendable {
     private let link: CentreLink
     private let centre: PublicKey
 
-    init(_ home: Home, settings: Settings, cancellation: Cancellation = Cancellation()) throws {
-        store = try home.openStore()
+    /// - Parameter store: the home's own where it is not given.
+    init(
+        _ home: Home, store: Store? = nil, settings: Settings, cancellation: Cancellation = Cancellation()
+    ) throws {
+        let store = try store ?? home.openStore()
+        self.store = store
         guard try home.role(store) == .cell, let url = try settings.string("url") ?? store.fact("centre_url").string
         else {
             throw Failure(.configuration, "\(home.path) is the centre's home; give a cell's with --home")

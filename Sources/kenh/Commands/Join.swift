@@ -82,6 +82,7 @@ struct Joining {
         let store = try Store(path: home.storePath, schema: Programme.schema)
         try store.setFact("root_key", .blob(root.bytes))
         try store.setFact("serving_key", .blob(centre.servingKey.bytes))
+        try store.setFact("serving_certificate", .blob(try WireCoding.encode(response.servingCertificate)))
         try store.setFact("replica", .blob(replica.bytes))
         try store.setFact("centre_url", .text(url))
         try store.setFact("name", .text(centre.name))

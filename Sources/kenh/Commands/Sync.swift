@@ -66,8 +66,8 @@ struct Sync: AsyncParsableCommand {
                 line += "; this clock is off by \(-report.clockOffsetMilliseconds / 1000) s"
             }
             if report.regainedBlocks > 0 {
-                line += "; \(report.regainedBlocks) blocks that this device once sent came back: its store is an older copy, "
-                line += "or there are two of it (kenh status)"
+                line += "; \(report.regainedBlocks) blocks that this device once sent came back: its store is an older "
+                line += "copy, or there are two of it (kenh status)"
             }
             if report.handedBackBlocks > 0 {
                 line += "; the centre was restored from an older copy and got back \(report.handedBackBlocks) blocks"

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import KenhHub
 import KenhStore
 
 struct Verify: AsyncParsableCommand {
@@ -10,7 +11,7 @@ struct Verify: AsyncParsableCommand {
               kenh verify --home ~/kenh
               kenh verify --home ~/kenh --deep      compares every value with what the blocks say
 
-            Exits with 3 where something is wrong.
+            In the centre's home it checks the log, too. Exits with 3 where something is wrong.
             """)
 
     @OptionGroup var home: HomeOptions
@@ -21,23 +22,37 @@ struct Verify: AsyncParsableCommand {
     private struct Result: Encodable {
         let blocks: Int
         let changes: Int
+        /// Of the centre's log.
+        let entries: Int?
         let problems: [String]
     }
 
     func run() async throws {
-        let store = try home.resolve().openStore()
+        let home = try home.resolve()
+        let store = try home.openStore()
         let isTerminal = StandardError.isTerminal && !output.json
         let report = try store.verify(deep: deep) { done, all in
             if isTerminal, done % 16 == 0 { Progress.show("\(done) of \(all) blocks") }
         }
+        let log = try home.role(store) == .centre ? try Self.verifyLog(home, store) : nil
         Progress.clear()
-        try output.print(Result(blocks: report.blocks, changes: report.changes, problems: report.problems)) {
-            report.isGood
-                ? "\(report.blocks) blocks with \(report.changes) changes: all good."
-                : report.problems.joined(separator: "\n")
+        let problems = report.problems + (log?.problems ?? [])
+        try output.print(
+            Result(blocks: report.blocks, changes: report.changes, entries: log?.entries, problems: problems)
+        ) {
+            let entries = log.map { ", \($0.entries) entries of the log" } ?? ""
+            return problems.isEmpty
+                ? "\(report.blocks) blocks with \(report.changes) changes\(entries): all good."
+                : problems.joined(separator: "\n")
         }
-        guard report.isGood else {
-            throw Failure(.findings, "\(report.problems.count) problems found; keep the files and restore a backup")
+        guard problems.isEmpty else {
+            throw Failure(.findings, "\(problems.count) problems found; kenh repair makes the damaged files anew")
         }
+    }
+
+    static func verifyLog(_ home: Home, _ store: Store) throws -> LogReport {
+        let identity = try home.hubIdentity(store)
+        let log = try SQLiteLog(path: home.logPath, newEpoch: Home.newEpoch())
+        return try LogVerifier(identity: identity).verify(log)
     }
 }

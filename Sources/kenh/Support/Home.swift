@@ -59,32 +59,52 @@ struct Home {
 
     func identity(_ store: Store) throws -> StoreIdentity {
         _ = try role(store)
-        guard case .blob(let root) = try store.fact("root_key"), case .blob(let id) = try store.fact("replica"),
-            let replica = ReplicaID(bytes: id)
-        else { throw Failure(.badData, "the store at \(path) does not know who it is; restore a backup") }
+        guard case .blob(let id) = try store.fact("replica"), let replica = ReplicaID(bytes: id) else {
+            throw unknownSelf
+        }
         return StoreIdentity(
-            organisation: try PublicKey(bytes: root).organisationFingerprint, replica: replica,
+            organisation: try certificate(store).organisation, replica: replica,
             key: try SecretFile.read(deviceKeyPath))
     }
 
-    func servingKey(_ store: Store) throws -> PublicKey {
-        guard case .blob(let bytes) = try store.fact("serving_key") else {
-            throw Failure(.badData, "the store at \(path) does not know its centre; join again")
-        }
-        return try PublicKey(bytes: bytes)
+    private var unknownSelf: Failure {
+        Failure(
+            .badData,
+            "the store at \(path) does not know who it is, or that was damaged; restore a backup, or join again")
     }
 
+    /// The root key signed the serving key: where either was damaged, this shows it.
+    private func certificate(_ store: Store) throws -> ServingCertificate {
+        guard case .blob(let root) = try store.fact("root_key"), case .blob(let key) = try store.fact("serving_key"),
+            case .blob(let bytes) = try store.fact("serving_certificate"), let rootKey = try? PublicKey(bytes: root),
+            let wire = try? WireCoding.decode(WireSignedStatement.self, from: bytes),
+            let certificate = try? ServingCertificate(wire, root: rootKey), certificate.servingKey.bytes == key
+        else { throw unknownSelf }
+        return certificate
+    }
+
+    func servingKey(_ store: Store) throws -> PublicKey { try certificate(store).servingKey }
+
     func hub(_ store: Store) throws -> Hub {
+        let identity = try hubIdentity(store)
+        return Hub(
+            log: try SQLiteLog(path: logPath, newEpoch: Self.newEpoch()), identity: identity, clock: Store.wallClock)
+    }
+
+    func hubIdentity(_ store: Store) throws -> HubIdentity {
         guard case .blob(let root) = try store.fact("root_key"),
             case .blob(let certificate) = try store.fact("serving_certificate")
         else { throw Failure(.configuration, "there is no centre at \(path); make one with kenh central init") }
-        let identity = HubIdentity(
+        let key = try SecretFile.read(servingKeyPath)
+        guard try self.certificate(store).servingKey == key.publicKey else { throw unknownSelf }
+        return HubIdentity(
             rootKey: try PublicKey(bytes: root),
-            certificate: try WireCoding.decode(WireSignedStatement.self, from: certificate),
-            servingKey: try SecretFile.read(servingKeyPath))
+            certificate: try WireCoding.decode(WireSignedStatement.self, from: certificate), servingKey: key)
+    }
+
+    static func newEpoch() -> [UInt8] {
         var random = SystemRandomNumberGenerator()
-        let epoch = random.next().bigEndianBytes + random.next().bigEndianBytes
-        return Hub(log: try SQLiteLog(path: logPath, newEpoch: epoch), identity: identity, clock: Store.wallClock)
+        return random.next().bigEndianBytes + random.next().bigEndianBytes
     }
 
     /// The centre's store, hub and view, refused where this is a cell's home.

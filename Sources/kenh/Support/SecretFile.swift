@@ -2,7 +2,8 @@ import Foundation
 import KenhMerge
 import KenhProtocol
 
-/// Keys on disk: hex in files that only their owner may read.
+/// Keys on disk, in files that only their owner may read: the secret in hex, then the beginning of its public key, which
+/// shows that no bit of it has changed. With a wrong key everything that is sealed would be refused by everybody.
 enum SecretFile {
     /// Nothing stands at `path` before the whole key does, so that a full disk or a power cut leaves no damaged key.
     static func keep(_ key: SigningKey, at path: String) throws {
@@ -15,10 +16,12 @@ enum SecretFile {
         let descriptor = open(draft, O_WRONLY | O_CREAT | O_EXCL, 0o600)
         guard descriptor >= 0 else { throw cannotWrite(path) }
         defer { unlink(draft) }
-        let bytes = Array((key.secretBytes.hex + "\n").utf8)
+        let bytes = Array("\(key.secretBytes.hex) \(check(key))\n".utf8)
         let isWritten = write(descriptor, bytes, bytes.count) == bytes.count && fsync(descriptor) == 0
         guard close(descriptor) == 0, isWritten, rename(draft, path) == 0 else { throw cannotWrite(path) }
     }
+
+    private static func check(_ key: SigningKey) -> String { String(key.publicKey.bytes.hex.prefix(16)) }
 
     private static func cannotWrite(_ path: String) -> Failure {
         let reason = String(cString: strerror(errno))
@@ -39,7 +42,10 @@ enum SecretFile {
             throw Failure(.noInput, "the key file \(path) is missing or may not be read; restore it from a backup")
         }
         let text = String(decoding: data, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
-        guard let bytes = [UInt8](hex: text), let key = try? SigningKey(bytes: bytes) else {
+        let parts = text.split(separator: " ")
+        guard parts.count == 2, let bytes = [UInt8](hex: parts[0]), let key = try? SigningKey(bytes: bytes),
+            check(key) == parts[1]
+        else {
             throw Failure(.badData, "the key file \(path) is damaged; restore it from a backup")
         }
         return key

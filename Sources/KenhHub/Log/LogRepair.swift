@@ -1,0 +1,170 @@
+import Foundation
+import KenhMerge
+import KenhProtocol
+import KenhStore
+
+/// Makes a new log of what is good in a damaged one: of every channel the entries up to the first that is damaged, as
+/// they were, and what is good after it as something that is handed back. What is lost comes back from the cells, which
+/// the new epoch makes hand it back.
+public struct LogRepair {
+    public struct Report: Sendable, Equatable {
+        public var entries = 0
+        /// Entries that stand elsewhere in the log now.
+        public var movedEntries = 0
+        public var damagedEntries = 0
+    }
+
+    public private(set) var report = Report()
+    private let damaged: DamagedFile
+    private let log: SQLiteLog
+    private let hub: Hub
+
+    private static let pageSize = 500
+
+    /// - Parameters:
+    ///   - path: the damaged file, which is only read.
+    ///   - newPath: where the new log is made; nothing may be there.
+    ///   - device: the centre's own key.
+    public init(
+        damaged path: String, newPath: String, identity: HubIdentity, device: PublicKey, epoch: [UInt8],
+        clock: @escaping @Sendable () -> Int64 = Store.wallClock
+    ) throws {
+        damaged = try DamagedFile(path: path)
+        log = try SQLiteLog(path: newPath)
+        let epochs = damaged.lines("SELECT number, epoch, opened_at FROM log_epoch") {
+            (number: $0.int(0), epoch: $0.array(1), at: $0.int(2))
+        }
+        hub = Hub(log: log, identity: identity, clock: clock)
+        try log.write { transaction in
+            for known in epochs { try transaction.open(epoch: known.epoch, atMilliseconds: known.at) }
+        }
+        let loose = try keepChains(Dictionary(epochs.map { ($0.number, $0.epoch) }) { $1 })
+        try log.write { try $0.open(epoch: epoch, atMilliseconds: clock()) }
+        try keepCodes()
+        try handBack(loose, device)
+    }
+
+    // MARK: chains
+
+    /// - Returns: what is good behind something that is not.
+    private mutating func keepChains(_ epochs: [Int64: [UInt8]]) throws -> [WireHandedBack] {
+        var channels: [String: [(entry: StoredEntry, entryHash: Hash256)]] = [:]
+        for number in damaged.numbers(of: "log_entry", "position") {
+            guard let found = damaged.line(Self.entry, number, { try Self.entry($0, epochs) }) else {
+                report.damagedEntries += 1
+                continue
+            }
+            channels[found.entry.channel, default: []].append(found)
+        }
+        var loose: [WireHandedBack] = []
+        // Without the registry nobody's blocks are known.
+        let others = channels.keys.filter { $0 != ChannelName.registry }.sorted()
+        for name in [ChannelName.registry] + others {
+            loose += try keepChain(name, (channels[name] ?? []).sorted { $0.entry.sequence < $1.entry.sequence })
+        }
+        return loose
+    }
+
+    private static let entry = """
+        SELECT kind, channel, sequence, position, object_hash, accepted_at, epoch, signature, sender, payload, entry_hash
+        FROM log_entry WHERE position = ?
+        """
+
+    private static func entry(
+        _ read: Statement, _ epochs: [Int64: [UInt8]]
+    ) throws -> (entry: StoredEntry, entryHash: Hash256)? {
+        guard let kind = WireEntryKind(rawValue: Int(read.int(0))), let object = Hash256(bytes: read.bytes(4)),
+            let epoch = epochs[read.int(6)], let hash = Hash256(bytes: read.bytes(10))
+        else { return nil }
+        let entry = StoredEntry(
+            kind: kind, channel: read.string(1), sequence: UInt64(clamping: read.int(2)),
+            position: UInt64(clamping: read.int(3)), objectHash: object, acceptedAtMilliseconds: read.int(5),
+            epoch: epoch, signature: read.array(7), sender: read.array(8), payload: read.array(9))
+        return (entry, hash)
+    }
+
+    private mutating func keepChain(
+        _ channel: String, _ entries: [(entry: StoredEntry, entryHash: Hash256)]
+    ) throws -> [WireHandedBack] {
+        let key = hub.identity.servingKey.publicKey
+        var chain = LogChain(channel: channel)
+        var kept = 0
+        for (entry, _) in entries {
+            guard try log.read({ try chain.take(entry, key, $0) }) == nil else { break }
+            let hash = chain.hash
+            try log.restore(entry, entryHash: hash, in: hub)
+            kept += 1
+        }
+        report.entries += kept
+        var loose: [WireHandedBack] = []
+        for number in entries.indices.dropFirst(kept) {
+            let (entry, _) = entries[number]
+            guard entry.kind != .verdict, try log.read({ try LogChain.isWhole(entry, key, $0) }) else {
+                report.damagedEntries += 1
+                continue
+            }
+            loose.append(try Self.handedBack(entry, after: number > 0 ? entries[number - 1].entryHash : .zero))
+        }
+        return loose
+    }
+
+    private static func handedBack(_ entry: StoredEntry, after previous: Hash256) throws -> WireHandedBack {
+        var item = WireHandedBack()
+        item.proof =
+            EntryProof(
+                epoch: entry.epoch, kind: entry.kind, channel: entry.channel, sequence: entry.sequence,
+                object: entry.objectHash, acceptedAtMilliseconds: entry.acceptedAtMilliseconds, previous: previous,
+                signature: entry.signature
+            ).wire
+        if entry.kind == .registry {
+            item.registry = try WireCoding.decode(WireSignedStatement.self, from: entry.payload)
+        } else {
+            item.block = try WireCoding.decode(WireBlock.self, from: entry.payload)
+        }
+        return item
+    }
+
+    // MARK: the rest
+
+    private func keepCodes() throws {
+        let codes = damaged.lines("SELECT id, secret, cell, expires_at, used_by FROM registry_code") { read in
+            (
+                id: read.array(0),
+                code: IssuedCode(
+                    secret: read.array(1), cell: read.string(2), expiresAtMilliseconds: read.int(3),
+                    usedBy: read.isNull(4) ? nil : read.array(4))
+            )
+        }
+        try log.write { transaction in
+            for (id, code) in codes where try transaction.cellName(code.cell) != nil {
+                try transaction.addCode(id, code)
+            }
+        }
+    }
+
+    private mutating func handBack(_ loose: [WireHandedBack], _ device: PublicKey) throws {
+        for start in stride(from: 0, to: loose.count, by: Self.pageSize) {
+            let page = Array(loose[start..<min(start + Self.pageSize, loose.count)])
+            let taken = try hub.takeBack(page, from: device)
+            report.movedEntries += taken
+            report.damagedEntries += page.count - taken
+        }
+    }
+}
+
+extension SQLiteLog {
+    /// Puts an entry of a damaged log in as it was, and what the registry says with it.
+    fileprivate func restore(_ entry: StoredEntry, entryHash: Hash256, in hub: Hub) throws {
+        try write { transaction in
+            guard let transaction = transaction as? SQLiteLogTransaction else { return }
+            var header: BlockHeader?
+            if entry.kind == .block {
+                header = try Block(try WireCoding.decode(WireBlock.self, from: entry.payload)).header
+            }
+            try transaction.restore(entry, header: header, entryHash: entryHash)
+            guard entry.kind == .registry else { return }
+            let signed = try WireCoding.decode(WireSignedStatement.self, from: entry.payload)
+            try hub.enter(WireCoding.decode(WireRegistryStatement.self, from: Array(signed.statement)), transaction)
+        }
+    }
+}

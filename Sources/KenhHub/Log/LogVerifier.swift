@@ -1,0 +1,140 @@
+import Foundation
+import KenhMerge
+import KenhProtocol
+
+/// What a check of the centre's log found.
+public struct LogReport: Sendable, Equatable {
+    public internal(set) var entries = 0
+    /// One sentence each, for people.
+    public internal(set) var problems: [String] = []
+
+    public var isGood: Bool { problems.isEmpty }
+}
+
+/// Reads the whole log as if it had come from somebody else: sequences without gaps, every entry's hash from the one
+/// before, every signature, every object by its hash, the heads, and the registry's tables against its statements.
+public struct LogVerifier {
+    private let identity: HubIdentity
+    private static let batchBytes = 8 << 20
+    private static let problemLimit = 100
+
+    public init(identity: HubIdentity) { self.identity = identity }
+
+    public func verify(_ log: any HubLog) throws -> LogReport {
+        try log.read { transaction in
+            var report = LogReport()
+            for problem in try transaction.structureProblems() { add("the log's file is damaged: \(problem)", &report) }
+            for head in try transaction.heads() { try verify(head, transaction, &report) }
+            return report
+        }
+    }
+
+    private var servingKey: PublicKey { identity.servingKey.publicKey }
+
+    private func add(_ problem: String, _ report: inout LogReport) {
+        if report.problems.count < Self.problemLimit { report.problems.append(problem) }
+    }
+
+    private func verify(_ head: LogHead, _ transaction: any HubTransaction, _ report: inout LogReport) throws {
+        var chain = LogChain(channel: head.channel)
+        while true {
+            let entries = try transaction.entries(
+                channel: head.channel, after: chain.sequence, limitBytes: Self.batchBytes)
+            guard !entries.isEmpty else { break }
+            for entry in entries {
+                report.entries += 1
+                if let problem = try chain.take(entry, servingKey, transaction) {
+                    add("entry \(entry.sequence) of \(head.channel) \(problem)", &report)
+                }
+                if try !isListed(entry, transaction) {
+                    add("entry \(entry.sequence) of \(head.channel) is listed as another block", &report)
+                }
+                if let problem = try registryProblem(entry, transaction) {
+                    add("the registry \(problem)", &report)
+                }
+            }
+        }
+        if chain.sequence != head.sequence || chain.hash != head.entryHash {
+            add("the log of \(head.channel) does not end where it says", &report)
+        }
+    }
+
+    /// Later blocks are judged by what is listed of earlier ones.
+    private func isListed(_ entry: StoredEntry, _ transaction: any HubTransaction) throws -> Bool {
+        guard entry.kind == .block, let wire = try? WireCoding.decode(WireBlock.self, from: entry.payload),
+            let header = try? BlockHeader(decoding: Array(wire.header))
+        else { return true }
+        let known = try transaction.block(entry.objectHash)
+        return known?.replica == header.replica && known?.lastCounter == header.lastCounter
+    }
+
+    private func registryProblem(_ entry: StoredEntry, _ transaction: any HubTransaction) throws -> String? {
+        guard entry.kind == .registry,
+            let signed = try? WireCoding.decode(WireSignedStatement.self, from: entry.payload),
+            let statement = try? WireCoding.decode(WireRegistryStatement.self, from: Array(signed.statement))
+        else { return nil }
+        switch statement.what {
+        case .cellAdded(let cell):
+            return try transaction.cellName(cell.code) == nil ? "lacks the cell \(cell.code)" : nil
+        case .deviceAdded(let device):
+            let known = try transaction.device(Array(device.key))
+            return known?.cell == device.cell ? nil : "lacks a device of \(device.cell), or has it elsewhere"
+        case .replicaAdded(let added):
+            let known = try ReplicaID(bytes: added.replica).flatMap { try transaction.deviceKey(of: $0) }
+            let isSame = known?.bytes.elementsEqual(added.deviceKey) ?? false
+            return isSame ? nil : "lacks a replica, or gives it to another device"
+        case nil: return nil
+        }
+    }
+}
+
+/// The chain of one channel's entries.
+struct LogChain {
+    let channel: String
+    private(set) var sequence: UInt64 = 0
+    private(set) var hash = Hash256.zero
+
+    init(channel: String) { self.channel = channel }
+
+    /// Goes on to an entry.
+    /// - Returns: what is wrong with it.
+    mutating func take(
+        _ entry: StoredEntry, _ servingKey: PublicKey, _ transaction: any HubTransaction
+    ) throws -> String? {
+        let proof = EntryProof(
+            epoch: entry.epoch, kind: entry.kind, channel: channel, sequence: entry.sequence,
+            object: entry.objectHash, acceptedAtMilliseconds: entry.acceptedAtMilliseconds, previous: hash,
+            signature: entry.signature)
+        let isNext = entry.sequence == sequence + 1
+        sequence = entry.sequence
+        hash = proof.entryHash
+        guard isNext else { return "does not follow the one before it" }
+        guard proof.isGood(by: servingKey) else { return "is not what the centre signed" }
+        return try Self.isWhole(entry, servingKey, transaction) ? nil : "does not hold what it names"
+    }
+
+    /// Whether an entry's bytes are those of the object that it names, signed by whom they should be.
+    ///
+    /// - Parameter transaction: of a log whose registry knows the writers.
+    static func isWhole(
+        _ entry: StoredEntry, _ servingKey: PublicKey, _ transaction: any HubTransaction
+    ) throws -> Bool {
+        switch entry.kind {
+        case .block:
+            guard let wire = try? WireCoding.decode(WireBlock.self, from: entry.payload),
+                let block = try? Block(wire), block.hash == entry.objectHash, block.header.channel == entry.channel,
+                let key = try transaction.deviceKey(of: block.header.replica),
+                (try? block.verify(deviceKey: key)) != nil
+            else { return false }
+            // Values of erasable columns are vouched for by the body alone.
+            return (try? BlockCodec().open(block)) != nil
+        case .registry:
+            guard let signed = try? WireCoding.decode(WireSignedStatement.self, from: entry.payload),
+                let _: WireRegistryStatement = try? signed.verified(by: servingKey, domain: .registryStatement)
+            else { return false }
+            return Hashing.sha256(domain: .registry, Array(signed.statement)) == entry.objectHash
+        case .verdict: return entry.payload.isEmpty
+        default: return false
+        }
+    }
+}
