@@ -24,6 +24,7 @@ extension Store {
             var rows = try RowVerifier(core: core)
             try rows.run(&report)
             try PendingVerifier(core: core).run(&report)
+            try RegistryVerifier(core: core).run(&report)
             if deep, blocks.areReadable {
                 try RebuildComparison(core: core, schema: schema, random: makeRandom()).run(&report, &steps)
             }
