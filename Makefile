@@ -5,7 +5,7 @@ DIR ?= .build/demo
 SEED ?= 2022
 ROWS ?= 100000
 
-.PHONY: demo demo-stop test test-all bench build setup lint format proto
+.PHONY: demo demo-stop test test-all bench build setup lint format proto fuzz fuzz-build fuzz-corpus asan tsan mutants
 
 ## Play a month of an organisation: one centre, five cells (SEED=n, KEEP=1, KENH_LANG=en).
 demo: build
@@ -26,6 +26,49 @@ test-all: lint test
 ## ITEM-1: figures with ratios to plain SQLite in the same run, also in .build/bench.json.
 bench: build
 	.build/release/kenh-bench --rows $(ROWS)
+
+TARGET ?= block
+SECONDS_EACH = $(or $(SECONDS),60)
+# Stores are opened thousands of times: in memory where that is.
+FUZZ_FOLDER := $(if $(wildcard /dev/shm),/dev/shm,/tmp)
+FUZZ := KENH_FUZZ=1 $(SWIFT) build -c release --product kenh-fuzz --sanitize=fuzzer --scratch-path .build-fuzz
+
+## One fuzzer for some seconds (TARGET=block SECONDS=60): begins with the corpus and its own seeds, keeps what it finds
+## in .build-fuzz/TARGET, and a crasher in .build-fuzz/crash-…. Swift's own backtraces would keep the crash from libFuzzer.
+fuzz: fuzz-build
+	@mkdir -p .build-fuzz/$(TARGET) .build-fuzz/seeds/$(TARGET) Tests/FuzzTests/Corpus/$(TARGET)
+	SWIFT_BACKTRACE=enable=no TMPDIR=$(FUZZ_FOLDER) KENH_FUZZ_TARGET=$(TARGET) KENH_FUZZ_SEEDS=.build-fuzz/seeds/$(TARGET) .build-fuzz/release/kenh-fuzz \
+	    -max_total_time=$(SECONDS_EACH) -timeout=20 -rss_limit_mb=4096 -max_len=4096 -print_final_stats=1 \
+	    -artifact_prefix=.build-fuzz/ \
+	    .build-fuzz/$(TARGET) .build-fuzz/seeds/$(TARGET) Tests/FuzzTests/Corpus/$(TARGET)
+
+fuzz-build: setup
+	$(FUZZ)
+
+## Put the least of what one fuzzer found that reaches the same code into Tests/FuzzTests/Corpus (TARGET=block).
+fuzz-corpus: fuzz-build
+	@mkdir -p .build-fuzz/merged/$(TARGET)
+	SWIFT_BACKTRACE=enable=no TMPDIR=$(FUZZ_FOLDER) KENH_FUZZ_TARGET=$(TARGET) .build-fuzz/release/kenh-fuzz -set_cover_merge=1 -use_counters=0 -timeout=20 -max_len=4096 \
+	    .build-fuzz/merged/$(TARGET) Tests/FuzzTests/Corpus/$(TARGET) .build-fuzz/$(TARGET) .build-fuzz/seeds/$(TARGET)
+
+# A sanitizer's report makes the run fail even where the tests say that they passed: the exit code counts.
+SANITIZED_SIMULATION := KENH_SIM_SEEDS=4 KENH_SIM_STEPS=80
+
+## All tests under the thread sanitizer, in a build of its own.
+tsan: setup
+	$(SWIFT) build --sanitize=thread --build-tests --scratch-path .build-tsan
+	$(SANITIZED_SIMULATION) TSAN_OPTIONS="halt_on_error=1 exitcode=66" timeout 3000 \
+	    $(SWIFT) test --sanitize=thread --skip-build --scratch-path .build-tsan
+
+## All tests under the address sanitizer, in a build of its own. Swift's runtime keeps what it made: no leaks are sought.
+asan: setup
+	$(SWIFT) build --sanitize=address --build-tests --scratch-path .build-asan
+	$(SANITIZED_SIMULATION) ASAN_OPTIONS=detect_leaks=0 timeout 3000 \
+	    $(SWIFT) test --sanitize=address --skip-build --scratch-path .build-asan
+
+## Planted bugs, each of which a named test has to catch (ONLY="07 12"): Tests/Mutants/run.
+mutants: setup
+	SWIFT="$(SWIFT)" Tests/Mutants/run $(ONLY)
 
 ## One release build for all of these.
 build: setup

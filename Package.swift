@@ -1,4 +1,5 @@
 // swift-tools-version: 6.2
+import Foundation
 import PackageDescription
 
 let settings: [SwiftSetting] = [
@@ -32,7 +33,6 @@ let yams = Target.Dependency.product(name: "Yams", package: "Yams")
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let configuration = Target.Dependency.product(name: "Configuration", package: "swift-configuration")
 let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
-let systemPackage = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 
 let package = Package(
@@ -57,7 +57,6 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
         .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
-        .package(url: "https://github.com/apple/swift-system", from: "1.8.0"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
@@ -76,18 +75,23 @@ let package = Package(
         kenh(
             "KenhHTTP",
             ["KenhProtocol", "KenhHub", hummingbird, httpTypes, nioCore, lifecycle, logging, metrics]),
+        kenh("KenhSettings", ["KenhCell", configuration]),
         kenh("KenhWords", []),
         kenh("KenhProgramme", ["KenhStore", "KenhWords", yams]),
         .executableTarget(
             name: "kenh",
             dependencies: [
-                "KenhMerge", "KenhProtocol", "KenhStore", "KenhCell", "KenhHub", "KenhHTTP", "KenhWords",
-                "KenhProgramme", argumentParser, configuration, lifecycle, unixSignals, logging, systemPackage,
+                "KenhMerge", "KenhProtocol", "KenhStore", "KenhCell", "KenhHub", "KenhHTTP", "KenhSettings",
+                "KenhWords",
+                "KenhProgramme", argumentParser, lifecycle, unixSignals, logging,
             ],
             swiftSettings: settings),
         kenh(
             "KenhTesting",
             ["KenhMerge", "KenhProtocol", "KenhStore", "KenhCell", "KenhHub", "KenhHTTP", "KenhProgramme", logging]),
+        kenh(
+            "KenhFuzzing",
+            ["KenhMerge", "KenhProtocol", "KenhStore", "KenhCell", "KenhHub", "KenhSettings", grdb]),
         .executableTarget(
             name: "kenh-bench",
             dependencies: [
@@ -100,7 +104,7 @@ let package = Package(
         tests("KenhMergeTests", ["KenhMerge", "KenhTesting"]),
         tests("KenhProtocolTests", ["KenhMerge", "KenhProtocol", "KenhTesting", crypto]),
         tests("KenhStoreTests", ["KenhMerge", "KenhProtocol", "KenhStore", "KenhTesting", grdb]),
-        tests("KenhCellTests", ["KenhCell", "KenhProtocol", "KenhStore", "KenhTesting"]),
+        tests("KenhCellTests", ["KenhCell", "KenhMerge", "KenhProtocol", "KenhStore", "KenhTesting"]),
         tests("KenhHubTests", ["KenhCell", "KenhHub", "KenhMerge", "KenhProtocol", "KenhStore", "KenhTesting"]),
         tests(
             "KenhHTTPTests",
@@ -110,6 +114,17 @@ let package = Package(
             "SimulationTests",
             ["KenhMerge", "KenhProtocol", "KenhStore", "KenhCell", "KenhHub", "KenhTesting", "KenhProgramme"]),
         tests("EndToEndTests", ["KenhStore", "KenhProgramme", "KenhTesting", "kenh"]),
+        .testTarget(
+            name: "FuzzTests", dependencies: ["KenhFuzzing"], exclude: ["Corpus"], swiftSettings: settings),
         tests("ArchitectureTests", []),
     ]
 )
+
+// libFuzzer brings its own main, so its program is there only for who asks for it.
+if ProcessInfo.processInfo.environment["KENH_FUZZ"] == "1" {
+    package.targets.append(
+        .executableTarget(
+            name: "kenh-fuzz", dependencies: ["KenhFuzzing"], path: "Tests/Fuzzers/kenh-fuzz",
+            swiftSettings: settings + [.unsafeFlags(["-parse-as-library"])],
+            linkerSettings: [.unsafeFlags(["-use-ld=lld"])]))
+}

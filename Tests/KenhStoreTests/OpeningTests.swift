@@ -112,6 +112,12 @@ import Testing
         #expect(Durability.forSQLite(versionNumber: version) == durability)
     }
 
+    @Test("a rollback journal is written with EXTRA and a write-ahead log with FULL: less loses committed writes")
+    func levels() {
+        #expect(Durability.rollbackJournal.synchronous == 3)
+        #expect(Durability.writeAheadLog.synchronous == 2)
+    }
+
     @Test("a store that cannot be made durable is refused")
     func notDurable() throws {
         let error = #expect(throws: StoreError.self) { try Store(path: ":memory:", schema: TestSchema.schema) }

@@ -86,6 +86,32 @@ import Testing
         #expect(try organisation.everywhere { try $0.conflict("item", "y", "ratio") } == .some(nil))
     }
 
+    @Test("a value of another type than its column's stays in the state in either order of arrival")
+    func foreignTypes() throws {
+        let organisation = try OrganisationFixture()
+        let (first, second) = (
+            try ForeignBlock(organisation, channel: "org", seed: 5),
+            try ForeignBlock(organisation, channel: "org", seed: 6)
+        )
+        let blocks = try [first, second].map { foreign in
+            try foreign.seal { builder in
+                let table = builder.table("item", idType: .text, columns: ["title", "data"])
+                foreign.insert("y", table: table, columns: [1, 2.5], into: builder)
+            }
+        }
+        try first.give(blocks[0], to: organisation["A"])
+        try second.give(blocks[1], to: organisation["A"])
+        try second.give(blocks[1], to: organisation["B"])
+        try first.give(blocks[0], to: organisation["B"])
+        // Each store is compared with what its blocks make of it, in one order.
+        for cell in organisation.cells {
+            #expect(try cell.store.verify(deep: true).problems == [])
+            #expect(try cell.value("item", "y", "title") == .some(.null))
+        }
+        let conflicts = try organisation.cells.map { try $0.conflict("item", "y", "data") }
+        #expect(conflicts[0] == conflicts[1])
+    }
+
     static let refused: [(column: String, value: Value)] = [
         ("title", .text("a\0b")), ("title", .text([0xff, 0x41])), ("title", .text("\0")), ("contact", .text("\0")),
         ("ratio", .real(.nan)), ("ratio", .real(.infinity)), ("ratio", .real(-.infinity)),

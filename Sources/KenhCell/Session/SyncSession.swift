@@ -75,7 +75,7 @@ public struct SyncSession: Sendable {
 
     private mutating func request(_ outbox: Store.Outbox) -> WireSyncRequest {
         more = outbox.hasMore
-        sent = Dictionary(uniqueKeysWithValues: outbox.blocks.map { ($0.hash, $0.header.count) })
+        sent = Dictionary(outbox.blocks.map { ($0.hash, $0.header.count) }) { first, _ in first }
         var request = WireSyncRequest()
         request.protocol = Limits.protocolVersion
         request.replica = Data(outbox.replica.bytes)
@@ -95,8 +95,10 @@ public struct SyncSession: Sendable {
         let verdicts = Set(response.receipts.map(\.verdict))
         isMissingBelow = verdicts.contains(.heldBack) && !verdicts.contains(.invalid)
         for receipt in response.receipts { note(receipt) }
-        let offset = response.timeMs - (sentAt + (receivedAt - sentAt) / 2)
-        report.clockOffsetMilliseconds = abs(offset) < Self.clockNoiseMilliseconds ? 0 : offset
+        // Any time may come in an answer: one that no clock can show is passed over.
+        let (offset, isAbsurd) = response.timeMs.subtractingReportingOverflow(sentAt + (receivedAt - sentAt) / 2)
+        let isNoise = offset.magnitude < Self.clockNoiseMilliseconds.magnitude
+        report.clockOffsetMilliseconds = isAbsurd || isNoise ? 0 : offset
         return [
             .setClockOffset(milliseconds: report.clockOffsetMilliseconds),
             .take(receipts: response.receipts, entries: response.entries, epoch: Array(response.epoch)),

@@ -84,7 +84,7 @@ struct SQLiteLogTransaction: HubTransaction {
     ) throws -> EntryProof {
         let head = try head(of: entry.channel)
         let epoch = try epoch
-        let sequence = head.sequence + 1
+        let sequence = head.sequence &+ 1
         let entryHash = EntryHash.next(
             after: head.entryHash, kind: entry.kind, channel: entry.channel, sequence: sequence, object: entry.object,
             acceptedAtMilliseconds: entry.acceptedAtMilliseconds)
@@ -98,7 +98,7 @@ struct SQLiteLogTransaction: HubTransaction {
             """)
         insert.bind(1, entry.kind.rawValue)
         insert.bind(2, copying: entry.channel)
-        insert.bind(3, Int64(sequence))
+        insert.bind(3, Int64(clamping: sequence))
         insert.bind(4, copying: entry.object.bytes)
         insert.bind(5, entry.acceptedAtMilliseconds)
         insert.bind(6, copying: entryHash.bytes)
@@ -124,8 +124,8 @@ struct SQLiteLogTransaction: HubTransaction {
         defer { read.reset() }
         read.bind(1, copying: block.bytes)
         guard try read.step(), let kind = WireEntryKind(rawValue: Int(read.int(0))) else { return nil }
-        let (channel, sequence) = (read.string(1), UInt64(bitPattern: read.int(2)))
-        let previous = sequence == 1 ? .zero : try entryHash(channel: channel, sequence: sequence - 1)
+        let (channel, sequence) = (read.string(1), UInt64(clamping: read.int(2)))
+        let previous = sequence == 1 ? .zero : try entryHash(channel: channel, sequence: sequence &- 1)
         guard let previous else { throw damaged }
         return EntryProof(
             epoch: read.array(5), kind: kind, channel: channel, sequence: sequence, object: block,
@@ -150,7 +150,7 @@ struct SQLiteLogTransaction: HubTransaction {
         guard try read.step(), let hash = Hash256(bytes: read.bytes(1)) else {
             return LogHead(channel: channel, sequence: 0, entryHash: .zero)
         }
-        return LogHead(channel: channel, sequence: UInt64(bitPattern: read.int(0)), entryHash: hash)
+        return LogHead(channel: channel, sequence: UInt64(clamping: read.int(0)), entryHash: hash)
     }
 
     func setHead(of channel: String, _ sequence: UInt64, _ hash: Hash256) throws {
@@ -160,7 +160,7 @@ struct SQLiteLogTransaction: HubTransaction {
             ON CONFLICT(channel) DO UPDATE SET sequence = ?2, entry_hash = ?3
             """)
         write.bind(1, copying: channel)
-        write.bind(2, Int64(sequence))
+        write.bind(2, Int64(clamping: sequence))
         write.bind(3, copying: hash.bytes)
         try write.run()
     }
@@ -194,7 +194,7 @@ struct SQLiteLogTransaction: HubTransaction {
             return nil
         }
         return LoggedBlock(
-            hash: hash, replica: replica, channel: read.string(2), lastCounter: UInt64(bitPattern: read.int(3)))
+            hash: hash, replica: replica, channel: read.string(2), lastCounter: UInt64(clamping: read.int(3)))
     }
 
     func heads() throws -> [LogHead] {
@@ -203,7 +203,7 @@ struct SQLiteLogTransaction: HubTransaction {
         var heads: [LogHead] = []
         while try read.step() {
             guard let hash = Hash256(bytes: read.bytes(2)) else { continue }
-            heads.append(LogHead(channel: read.string(0), sequence: UInt64(bitPattern: read.int(1)), entryHash: hash))
+            heads.append(LogHead(channel: read.string(0), sequence: UInt64(clamping: read.int(1)), entryHash: hash))
         }
         return heads
     }
@@ -235,7 +235,7 @@ struct SQLiteLogTransaction: HubTransaction {
             entries.append(
                 StoredEntry(
                     kind: WireEntryKind(rawValue: Int(read.int(0))) ?? .unspecified, channel: channel,
-                    sequence: UInt64(bitPattern: read.int(1)), position: UInt64(bitPattern: read.int(2)),
+                    sequence: UInt64(clamping: read.int(1)), position: UInt64(clamping: read.int(2)),
                     objectHash: object, acceptedAtMilliseconds: read.int(4), epoch: read.array(5),
                     signature: read.array(6), sender: read.array(7), payload: read.array(8)))
         }

@@ -90,7 +90,7 @@ struct BlockAdmission {
             return "the block before it is not here"
         }
         guard previous.replica == header.replica, previous.channel == header.channel,
-            previous.lastCounter + 1 == header.firstCounter
+            previous.lastCounter &+ 1 == header.firstCounter
         else { throw ProtocolError(.brokenLink, "the block does not continue the block that it names") }
         return nil
     }

@@ -25,6 +25,8 @@ final class BranchIndex: DotOrder {
     /// Where the last dot stood: its neighbours follow in most merges.
     private var latest: (branch: UInt32, span: Span)?
     private let sql: StatementCache
+    /// Far more than there ever are; a dot has room for them.
+    private static let numbers = 1...Int(Int32.max)
 
     init(_ sql: StatementCache) { self.sql = sql }
 
@@ -33,10 +35,15 @@ final class BranchIndex: DotOrder {
         let read = try sql("SELECT number, replica, ch, parent, first_counter FROM kenh_branch")
         defer { read.reset() }
         while try read.step() {
-            guard let replica = ReplicaID(bytes: read.bytes(1)) else { throw Self.damaged }
-            branches[Int(read.int(0))] = Branch(
-                replica: replica, channel: Int(read.int(2)), parent: read.isNull(3) ? nil : Int(read.int(3)),
-                first: UInt64(clamping: read.int(4)), spans: nil)
+            let number = Int(read.int(0))
+            let parent = read.isNull(3) ? nil : Int(read.int(3))
+            // A branch is made after the one that it leaves, so what a line goes back through always ends.
+            guard let replica = ReplicaID(bytes: read.bytes(1)), Self.numbers.contains(number),
+                parent.map({ Self.numbers.contains($0) && $0 < number }) ?? true
+            else { throw Self.damaged }
+            branches[number] = Branch(
+                replica: replica, channel: Int(read.int(2)), parent: parent, first: UInt64(clamping: read.int(4)),
+                spans: nil)
         }
     }
 
@@ -146,8 +153,10 @@ final class BranchIndex: DotOrder {
         defer { read.reset() }
         read.bind(1, copying: hash.bytes)
         guard try read.step() else { return nil }
+        let branch = read.isNull(0) ? nil : Int(read.int(0))
+        guard branch.map({ branches[$0] != nil }) ?? true else { throw Self.damaged }
         return KnownBlock(
-            branch: read.isNull(0) ? nil : Int(read.int(0)), last: UInt64(clamping: read.int(1)),
+            branch: branch, last: UInt64(clamping: read.int(1)),
             isApplied: read.int(2) == 1)
     }
 

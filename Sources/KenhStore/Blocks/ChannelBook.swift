@@ -69,6 +69,9 @@ final class ChannelBook {
         defer { read.reset() }
         while try read.step() {
             let name = read.string(1)
+            guard numbers[name] == nil, (1...Int64(Int32.max)).contains(read.int(0)) else {
+                throw BranchIndex.damaged
+            }
             let cursor = ChannelCursor(
                 channel: name, epoch: read.array(3), sequence: UInt64(clamping: read.int(4)),
                 logHash: Hash256(bytes: read.array(5)) ?? .zero,

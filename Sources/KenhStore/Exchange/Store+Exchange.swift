@@ -90,7 +90,7 @@ extension Store {
             var replicas: [ReplicaID] = []
             while try read.step() { ReplicaID(bytes: read.array(0)).map { replicas.append($0) } }
             let registry = RegistryTable(sql: core.sql)
-            return Dictionary(uniqueKeysWithValues: try replicas.map { ($0, try registry.author(of: $0)) })
+            return Dictionary(try replicas.map { ($0, try registry.author(of: $0)) }) { first, _ in first }
         }
     }
 

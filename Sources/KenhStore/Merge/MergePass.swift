@@ -20,6 +20,8 @@ final class MergePass {
     // Touched for every row and only from here: the checks of exclusive access are left out.
     @exclusivity(unchecked) private var predecessors: [Dot] = []
     @exclusivity(unchecked) private var state = RowState()
+    /// Columns of the row at hand that show NULL because their values are of another type.
+    @exclusivity(unchecked) private var misfits: ColumnSet = []
     private(set) var touchedTables: Set<Int> = []
     private var lastTouched = 0
     private var gain = DigestGain()
@@ -183,6 +185,7 @@ final class MergePass {
         if !settlement.fetch.isEmpty || settlement.action == .delete, wasShown {
             fetched = try TableLine(core: core, table: table).read(id: Array(id)) ?? []
         }
+        misfits = []
         switch settlement.action {
         case .none: break
         case .insert:
@@ -195,10 +198,10 @@ final class MergePass {
     }
 
     private func place(_ settlement: Settlement, table: LocalTable, fetched: [Value]) {
-        if settlement.fetch.isEmpty, settlement.action != .delete, allIncomingWasPut(settlement) {
+        if settlement.fetch.isEmpty, settlement.action != .delete, misfits.isEmpty, allIncomingWasPut(settlement) {
             return state.placeAllInTable()
         }
-        state.place(tableColumns: table.shown, order: core.index, incoming: value) { column in
+        state.place(tableColumns: table.shown.subtracting(misfits), order: core.index, incoming: value) { column in
             guard let declared = table.declaredNumbers.firstIndex(of: column), declared < fetched.count else {
                 return .null
             }
@@ -272,15 +275,21 @@ final class MergePass {
         }
         let write = state.writes[Int(placement.write)]
         if let held = write.heldValue(column) {
-            // A value of another type came from a node with another schema: the state keeps it, the table cannot.
-            return type.accepts(held.tag) ? statement.bind(index, copying: held) : statement.bindNull(index)
+            return type.accepts(held.tag)
+                ? statement.bind(index, copying: held) : bindMisfit(column, statement, index)
         }
         guard write.source != Write.inTable else { return statement.bindNull(index) }
         let item = items[Int(write.source)]
         let block = blocks[Int(item.block)]
         let ref = block.value(Int(item.change), column: column)
-        guard type.accepts(ref.tag) else { return statement.bindNull(index) }
+        guard type.accepts(ref.tag) else { return bindMisfit(column, statement, index) }
         block.bind(ref, to: statement, index)
+    }
+
+    /// A value of another type came from a node with another schema: the state keeps it, the table cannot.
+    private func bindMisfit(_ column: Int, _ statement: Statement, _ index: Int32) {
+        misfits.insert(.column(column))
+        statement.bindNull(index)
     }
 
     /// What a counter shows. A column that another node counts and this one does not has its sum, too.

@@ -103,6 +103,20 @@ final class TableCatalogue {
                     declared: declared))
         }
         try loadColumns(sql)
+        for table in tables.values { try check(table) }
+    }
+
+    /// What everything else relies on: numbers in range, columns that fit into a mask, and none missing or twice.
+    private func check(_ table: LocalTable) throws(StoreError) {
+        let names = Set(table.columns.map(\.name))
+        let declared = table.declared?.columns ?? []
+        guard (1...Int(Int32.max)).contains(table.number), table.columns.count < ColumnSet.limit,
+            names.count == table.columns.count, declared.allSatisfy({ names.contains($0.name) })
+        else {
+            throw StoreError(
+                .corrupt, "the store's record of the table \(table.name) is damaged",
+                advice: "run kenh verify and restore a backup")
+        }
     }
 
     private func loadColumns(_ sql: StatementCache) throws(StoreError) {

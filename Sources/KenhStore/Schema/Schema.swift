@@ -40,6 +40,7 @@ public struct Schema: Sendable {
         }
         self.tables = tables
         for table in tables { try Self.check(table) }
+        try Self.checkIndexNames(migrations, tables)
     }
 
     public func table(_ name: String) -> Table? { tables.first { $0.name == name } }
@@ -61,8 +62,22 @@ public struct Schema: Sendable {
                 throw mistake("index \(name) is on an unknown table \(table)", "declare the table first")
             }
             try checkName(name, what: "index")
+            guard !columns.isEmpty else { throw mistake("index \(name) names no column", "name one, or leave it out") }
             for column in columns where !declared.allColumnNames.contains(column) {
                 throw mistake("index \(name) names an unknown column \(column)", "declare the column first")
+            }
+        }
+    }
+
+    /// SQLite keeps tables and indexes under one set of names, and an index may name a column once.
+    private static func checkIndexNames(_ migrations: [Migration], _ tables: [Table]) throws(StoreError) {
+        var seen = Set(tables.map { $0.name.lowercased() })
+        for case .index(let name, _, let columns) in migrations.flatMap(\.steps) {
+            guard seen.insert(name.lowercased()).inserted else {
+                throw mistake("there are two tables or indexes called \(name)", "rename one of them")
+            }
+            guard Set(columns).count == columns.count else {
+                throw mistake("index \(name) names a column twice", "name it once")
             }
         }
     }

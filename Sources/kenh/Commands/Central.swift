@@ -1,11 +1,11 @@
 import ArgumentParser
-import Configuration
 import Foundation
 import KenhHTTP
 import KenhHub
 import KenhMerge
 import KenhProgramme
 import KenhProtocol
+import KenhSettings
 import KenhStore
 import Logging
 import ServiceLifecycle
@@ -84,7 +84,7 @@ struct Central: AsyncParsableCommand {
             var flags: [String: String] = [:]
             flags["kenh.listen.host"] = host
             flags["kenh.listen.port"] = port.map(String.init)
-            let settings = try await Settings(home: home, flags: flags)
+            let settings = try Settings(home: home, flags: flags)
             var options = CentreServer.Options()
             options.host = try settings.string("listen.host") ?? options.host
             options.port = try settings.int("listen.port", in: Settings.ports, default: options.port)

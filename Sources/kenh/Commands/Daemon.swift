@@ -1,9 +1,9 @@
 import ArgumentParser
-import Configuration
 import Foundation
 import KenhCell
 import KenhMerge
 import KenhProtocol
+import KenhSettings
 import KenhStore
 import Logging
 import ServiceLifecycle
@@ -32,7 +32,7 @@ struct Daemon: AsyncParsableCommand {
         let home = try home.resolve()
         var flags: [String: String] = [:]
         flags["kenh.sync.interval"] = interval.map(String.init)
-        let settings = try await Settings(home: home, flags: flags)
+        let settings = try Settings(home: home, flags: flags)
         let cancellation = Cancellation()
         let schedule = try settings.schedule()
         let cell = try CellHome(home, settings: settings, cancellation: cancellation)

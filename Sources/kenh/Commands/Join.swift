@@ -4,6 +4,7 @@ import KenhCell
 import KenhMerge
 import KenhProgramme
 import KenhProtocol
+import KenhSettings
 import KenhStore
 
 struct Join: AsyncParsableCommand {
@@ -29,7 +30,7 @@ struct Join: AsyncParsableCommand {
 
     func run() async throws {
         let home = try home.resolve()
-        let settings = try await Settings(home: home)
+        let settings = try Settings(home: home)
         let joining = try Joining(home: home, url: url, settings: settings)
         let code = try EnrolmentCode(typed: try readCode())
         let cell = try joining.join(code: code, deviceName: deviceName ?? ProcessInfo.processInfo.hostName)

@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import KenhCell
 import KenhHub
+import KenhSettings
 import KenhStore
 
 struct Sync: AsyncParsableCommand {
@@ -33,7 +34,7 @@ struct Sync: AsyncParsableCommand {
         let home = try home.resolve()
         let store = try home.openStore()
         if try home.role(store) == .centre { return try catchUp(home) }
-        let cell = try CellHome(home, settings: try await Settings(home: home))
+        let cell = try CellHome(home, settings: try Settings(home: home))
         var sync = cell.sync()
         if StandardError.isTerminal, !output.json {
             sync.progress = { Progress.show("\($0.sentChanges) sent, \($0.mergedChanges) merged") }

@@ -3,6 +3,7 @@ import KenhCell
 import KenhHTTP
 import KenhHub
 import KenhProtocol
+import KenhSettings
 import KenhStore
 
 /// Exit codes, after sysexits.h where it has one that fits. `kenh --help` and README.md document them.
@@ -33,6 +34,7 @@ struct Failure: Error {
     init(_ error: any Error) {
         switch error {
         case let error as Failure: self = error
+        case let error as SettingsError: self.init(.configuration, error.message)
         case let error as StoreError: self.init(Self.exit(error.code), Self.text(error))
         case let error as CellError: self.init(Self.exit(error.code), error.message)
         case let error as ProtocolError: self.init(error.code == .badCode ? .badData : .refused, error.message)

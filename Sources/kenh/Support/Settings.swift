@@ -1,90 +1,32 @@
 import ArgumentParser
-import Configuration
 import Foundation
 import KenhCell
-import SystemPackage
+import KenhSettings
 
-/// Settings from flags, then the environment (`KENH_…`), then `kenh.yaml` in the home, then defaults.
-///
-///     kenh:
-///       sync:
-///         interval: 900       # seconds between syncs      KENH_SYNC_INTERVAL
-///       http:
-///         proxy: http://…     # instead of http_proxy      KENH_HTTP_PROXY
-///         ca: /path/ca.pem    # instead of the system's    KENH_HTTP_CA
-///       listen:
-///         host: 127.0.0.1     # of the centre              KENH_LISTEN_HOST
-///         port: 7370          #                            KENH_LISTEN_PORT
-struct Settings {
-    private let reader: ConfigReader
-
-    init(home: Home?, flags: [String: String] = [:]) async throws {
-        var providers: [any ConfigProvider] = [
-            InMemoryProvider(
-                name: "flags",
-                values: Dictionary(
-                    uniqueKeysWithValues: flags.map {
-                        (
-                            AbsoluteConfigKey($0.key.split(separator: ".").map(String.init)),
-                            ConfigValue(.string($0.value), isSecret: false)
-                        )
-                    })),
-            EnvironmentVariablesProvider(),
-        ]
-        if let home, try Self.hasSettings(home.settingsPath) {
-            do {
-                providers.append(try await FileProvider<YAMLSnapshot>(filePath: FilePath(home.settingsPath)))
-            } catch { throw Self.unreadable(home.settingsPath) }
-        }
-        reader = ConfigReader(providers: providers).scoped(to: "kenh")
-    }
-
-    /// A file of nothing but comments is one without settings.
-    private static func hasSettings(_ path: String) throws -> Bool {
-        guard FileManager.default.fileExists(atPath: path) else { return false }
-        guard let data = FileManager.default.contents(atPath: path) else { throw unreadable(path) }
-        return data.split(separator: UInt8(ascii: "\n")).contains { line in
-            let first = line.first { !" \t\r".utf8.contains($0) }
-            return first != nil && first != UInt8(ascii: "#")
+extension Settings {
+    /// With what the process's environment and the home's file say.
+    init(home: Home?, flags: [String: String] = [:]) throws {
+        let path = home?.settingsPath
+        do {
+            try self.init(
+                flags: flags, environment: ProcessInfo.processInfo.environment, yaml: try path.flatMap(Self.file))
+        } catch let error as SettingsError {
+            guard let path else { throw error }
+            throw Failure(.configuration, error.message.replacing("kenh.yaml", with: path))
         }
     }
 
-    private static func unreadable(_ path: String) -> Failure {
-        Failure(.configuration, "\(path) cannot be read as YAML settings; correct it, or its permissions")
-    }
-
-    func string(_ key: ConfigKey) throws -> String? {
-        if let text = reader.string(forKey: key) { return text }
-        guard reader.stringArray(forKey: key) == nil else {
-            throw Failure(.configuration, "the setting kenh.\(key) has to be one value, not a list; correct it")
+    private static func file(_ path: String) throws -> [UInt8]? {
+        guard FileManager.default.fileExists(atPath: path) else { return nil }
+        guard let data = FileManager.default.contents(atPath: path) else {
+            throw Failure(
+                .configuration, "\(path) cannot be read as YAML settings; correct it, or its permissions")
         }
-        return nil
-    }
-
-    func int(_ key: ConfigKey, in range: ClosedRange<Int>, default value: Int) throws -> Int {
-        guard let text = try string(key) else { return value }
-        guard let number = Int(text), range.contains(number) else {
-            let limits = "a whole number from \(range.lowerBound) to \(range.upperBound)"
-            throw Failure(.configuration, "the setting kenh.\(key) has to be \(limits), not “\(text)”; correct it")
-        }
-        return number
+        return Array(data)
     }
 
     func curl(baseURL: String) throws -> CurlOptions {
-        CurlOptions(
-            baseURL: baseURL, proxy: try string("http.proxy"), caBundlePath: try string("http.ca"),
-            userAgent: "kenh/\(Version.text)")
-    }
-
-    static let intervalSeconds = 1...366 * 86_400
-    static let ports = 0...65_535
-
-    func schedule() throws -> SyncSchedule.Options {
-        let interval = try int("sync.interval", in: Self.intervalSeconds, default: 900)
-        let cap = Int64(max(interval, 60)) * 1000
-        return SyncSchedule.Options(
-            intervalSeconds: interval,
-            backoff: Backoff(baseMilliseconds: min(5000, Int64(interval) * 1000), capMilliseconds: cap))
+        try curl(baseURL: baseURL, userAgent: "kenh/\(Version.text)")
     }
 }
 
