@@ -97,6 +97,16 @@ final class LaneWriter {
         return WireDot(reference: reference, counter: dot.counter)
     }
 
+    /// The row's insert as it travels, where what the open block builds on brings it along anyway.
+    func birth(of row: RowState) -> WireDot? {
+        for write in row.writes where write.columns.contains(.existence) {
+            if core.index.isOnLine(write.dot, of: branch) { return WireDot(reference: 0, counter: write.dot.counter) }
+            guard let known = open.references[Int(write.dot.branch)] else { continue }
+            return WireDot(reference: known, counter: write.dot.counter)
+        }
+        return nil
+    }
+
     /// Seals what is open; the group is whole then.
     func finish() throws {
         if open.builder.count > 0 {
@@ -108,7 +118,42 @@ final class LaneWriter {
         waiting = nil
     }
 
+    /// Spells out the ids of rows whose births lie where finding them would cost readers too much.
+    private func chooseNames(_ block: OpenBlock) throws {
+        var branches: [UInt32: Int] = [0: branch]
+        for (other, reference) in block.references { branches[reference] = other }
+        var counts: [Hash256: Int] = [:]
+        var places = [Hash256?](repeating: nil, count: block.builder.count)
+        for change in places.indices {
+            guard let birth = block.builder.birth(of: change) else { continue }
+            let hash = try self.block(of: birth, before: block.firstCounter, branches)
+            if let hash { counts[hash, default: 0] += 1 }
+            places[change] = hash
+        }
+        let worthwhile = try Set(counts.filter { try isWorthwhile($0.value, $0.key) }.keys)
+        for change in places.indices {
+            if let hash = places[change], worthwhile.contains(hash) { continue }
+            block.builder.dropBirth(of: change)
+        }
+    }
+
+    /// The block that a birth dot stands in; nil where that is the open one.
+    private func block(
+        of birth: WireDot, before first: UInt64, _ branches: [UInt32: Int]
+    ) throws(StoreError) -> Hash256? {
+        guard birth.reference != 0 || birth.counter < first, let line = branches[birth.reference],
+            let dot = core.index.dot(counter: birth.counter, onLineOf: line)
+        else { return nil }
+        return try core.index.span(of: dot)?.hash
+    }
+
+    private func isWorthwhile(_ named: Int, _ births: Hash256) throws -> Bool {
+        guard let size = try core.blocks.plainSize(of: births) else { return false }
+        return named * core.limits.bytesPerBirth >= size + Limits.birthBlockCost
+    }
+
     private func seal(_ finished: OpenBlock, isLast: Bool) throws {
+        try chooseNames(finished)
         let draft = BlockDraft(
             organisation: identity.organisation, channel: name, replica: identity.replica, officer: finished.officer,
             firstCounter: finished.firstCounter, previous: previous, schemaVersion: UInt32(core.schema.version),

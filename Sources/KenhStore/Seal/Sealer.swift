@@ -262,11 +262,13 @@ final class Sealer {
         var wire: [WireDot] = []
         wire.reserveCapacity(predecessors.count)
         for dot in predecessors { wire.append(try lane.wire(dot)) }
+        let birth = local.kind == .insert ? nil : lane.birth(of: row.state)
         change.dot = lane.nextDot()
         let number = lane.table(table)
         row.id.withUnsafeBytes {
             builder.change(
-                local.kind, table: number, id: $0, clock: change.clock, columns: local.columns, predecessors: wire)
+                local.kind, table: number, id: $0, clock: change.clock, columns: local.columns, birth: birth,
+                predecessors: wire)
         }
         try appendValues(local, of: chunk, to: builder, number: number)
         row.state.apply(change, predecessors: predecessors[...])
