@@ -31,8 +31,10 @@ bench: build
 
 ## Count the instructions of one step: make profile STEP=A1 (L1 to C1; PROFILE_ROWS=n).
 profile: build
+	@# Valgrind does not read what Swift writes for debuggers.
+	strip --strip-debug -o .build/profiled-bench .build/release/kenh-bench
 	valgrind --tool=callgrind --toggle-collect='*profiledPart*' --callgrind-out-file=.build/profile.out \
-	    .build/release/kenh-bench --rows $(PROFILE_ROWS) --runs 1 --only "$(STEP)" --profile "$(STEP)" --json - \
+	    .build/profiled-bench --rows $(PROFILE_ROWS) --runs 1 --only "$(STEP)" --profile "$(STEP)" --json - \
 	    2>.build/profile.log >/dev/null || { tail .build/profile.log; exit 1; }
 	@awk -v rows=$(PROFILE_ROWS) '/^(summary|totals):/ {print "$(STEP): " int($$2 / rows) " instructions a row"; exit}' \
 	    .build/profile.out

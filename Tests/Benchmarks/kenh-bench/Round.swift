@@ -31,10 +31,10 @@ final class Round {
         peer = SessionPeer(base: base, updates: updates, edits: edits, folder: folder)
     }
 
-    func run(_ wanted: Set<Step>) async throws {
+    func run(_ wanted: Set<Step>) throws {
         let writer = try store("writer", number: 1)
         let plain = try plain(like: writer)
-        guard !wanted.isDisjoint(with: Step.ofOneStore) else { return try await exchange(wanted) }
+        guard !wanted.isDisjoint(with: Step.ofOneStore) else { return try exchange(wanted) }
         let inserts = try capture(writer, plain)
         let changes = try captureUpdates(writer)
         try Verification.sameRows(writer.path, file("plain"))
@@ -43,7 +43,7 @@ final class Round {
         }
         if wanted.contains(.mergeConflicts) { try conflict(inserts, changes, of: writer) }
         if wanted.contains(.captureAutocommit) { try autocommit(like: writer) }
-        try await exchange(wanted)
+        try exchange(wanted)
     }
 
     private func file(_ name: String) -> String { "\(folder)/\(name).db" }
@@ -52,9 +52,12 @@ final class Round {
         try BenchStore(file(name), number: number)
     }
 
-    private func time(_ step: Step, rows: Int? = nil, _ body: () throws -> Void) rethrows {
+    private func time(_ step: Step, rows: Int? = nil, _ body: () throws -> Void) throws {
         samples.append(
-            try Sample(step, rows: rows ?? base.count) { try step == profiled ? profiledPart(body) : body() })
+            try Sample(step, rows: rows ?? base.count) {
+                guard step == profiled else { return try body() }
+                try withoutActuallyEscaping(body) { try profiledPart([$0]) }
+            })
     }
 
     private func time(_ part: SessionPeer.Part) throws {
@@ -170,11 +173,12 @@ final class Round {
 
     private static let autocommitCount = 500
 
-    private func exchange(_ wanted: Set<Step>) async throws {
+    private func exchange(_ wanted: Set<Step>) throws {
         guard !wanted.isDisjoint(with: [.exchangeUp, .exchangeDown, .oneChange]) else { return }
         let own = "\(folder)/exchange"
         try FileManager.default.createDirectory(atPath: own, withIntermediateDirectories: true)
-        samples += try await ExchangeStep(base: base, updates: updates, folder: own).run()
+        let step = ExchangeStep(base: base, updates: updates, folder: own)
+        samples += try Awaited { try await step.run() }.value() ?? []
     }
 }
 

@@ -24,7 +24,7 @@ for number in 1...options.runs {
     let round = Round(
         base: versions[0], updates: versions[1], edits: versions[2], folder: folder,
         profiled: options.profiled)
-    try await round.run(options.only)
+    try round.run(options.only)
     runs.append(round.samples)
 }
 
