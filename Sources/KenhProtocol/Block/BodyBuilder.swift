@@ -45,12 +45,13 @@ public final class BodyBuilder {
         var streams: [ColumnStream]
     }
 
-    private var changes = ChangeColumns()
-    private var tables: [TableEntry] = []
+    // Touched for every value and only from here: the checks of exclusive access are left out.
+    @exclusivity(unchecked) private var changes = ChangeColumns()
+    @exclusivity(unchecked) private var tables: [TableEntry] = []
     private var tableNumbers: [String: Int] = [:]
     private var pins: [ReplicaPin] = []
     private var pinNumbers: [ReplicaPin: UInt32] = [:]
-    private var estimate = 0
+    @exclusivity(unchecked) private var estimate = 0
 
     public init() {}
 
@@ -89,6 +90,9 @@ public final class BodyBuilder {
         if kind != .delete { tables[table].used |= columns.rawValue }
         estimate += 12 + id.count + predecessors.count * 4 + columns.count
     }
+
+    /// Whether any change names its row by a birth dot.
+    public var namesByBirth: Bool { changes.birthRefs.contains { $0 > 0 } }
 
     /// The birth dot by which a change names its row; nil where its id is spelled out.
     public func birth(of change: Int) -> WireDot? { changes.birth(of: change) }
@@ -197,7 +201,7 @@ public final class BodyBuilder {
     }
 
     private func writeIDs(to writer: inout ByteWriter, _ pinRank: [UInt64]) {
-        guard changes.birthRefs.contains(where: { $0 > 0 }) else { return Self.write(changes.ids, to: &writer) }
+        guard namesByBirth else { return Self.write(changes.ids, to: &writer) }
         writer.byte(2)
         writer.ints(changes.birthRefs.map { $0 < 2 ? $0 : pinRank[Int($0) - 2] + 1 })
         var counters: [UInt64] = []

@@ -21,9 +21,10 @@ final class BranchIndex: DotOrder {
         var spans: [Span]?
     }
 
-    private var branches: [Int: Branch] = [:]
+    // Asked for every stamp and only from here: the checks of exclusive access are left out.
+    @exclusivity(unchecked) private var branches: [Int: Branch] = [:]
     /// Where the last dot stood: its neighbours follow in most merges.
-    private var latest: (branch: UInt32, span: Span)?
+    @exclusivity(unchecked) private var latest: (branch: UInt32, span: Span)?
     private let sql: StatementCache
 
     init(_ sql: StatementCache) { self.sql = sql }

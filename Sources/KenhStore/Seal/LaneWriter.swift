@@ -7,15 +7,16 @@ final class LaneWriter {
     let channel: Int
     let branch: Int
     /// Dots from here on have no block hash yet.
-    private(set) var firstUnsealed: UInt64
-    private(set) var nextCounter: UInt64
+    @exclusivity(unchecked) private(set) var firstUnsealed: UInt64
+    @exclusivity(unchecked) private(set) var nextCounter: UInt64
     private(set) var blocks: [Block] = []
 
     private let name: String
     private let core: StoreCore
     private let identity: StoreIdentity
     private var previous: Hash256
-    private var open: OpenBlock
+    // Touched for every change and only from here: the checks of exclusive access are left out.
+    @exclusivity(unchecked) private var open: OpenBlock
     private var waiting: OpenBlock?
     private var isFirst = true
 
@@ -118,23 +119,37 @@ final class LaneWriter {
         waiting = nil
     }
 
+    /// Neighbouring changes whose rows were born in one block; no block where they are spelled out in any case.
+    private struct BirthRun {
+        let block: Hash256?
+        var changes: Range<Int>
+        var named = 0
+    }
+
     /// Spells out the ids of rows whose births lie where finding them would cost readers too much.
     private func chooseNames(_ block: OpenBlock) throws {
+        guard block.builder.namesByBirth else { return }
+        let runs = try birthRuns(block)
+        let counts = Dictionary(runs.map { ($0.block, $0.named) }, uniquingKeysWith: +)
+        let worthwhile = try Set(counts.filter { try isWorthwhile($0.value, $0.key) }.keys)
+        for run in runs where !worthwhile.contains(run.block) {
+            for change in run.changes { block.builder.dropBirth(of: change) }
+        }
+    }
+
+    private func birthRuns(_ block: OpenBlock) throws(StoreError) -> [BirthRun] {
         var branches: [UInt32: Int] = [0: branch]
         for (other, reference) in block.references { branches[reference] = other }
-        var counts: [Hash256: Int] = [:]
-        var places = [Hash256?](repeating: nil, count: block.builder.count)
-        for change in places.indices {
-            guard let birth = block.builder.birth(of: change) else { continue }
-            let hash = try self.block(of: birth, before: block.firstCounter, branches)
-            if let hash { counts[hash, default: 0] += 1 }
-            places[change] = hash
+        var runs: [BirthRun] = []
+        for change in 0..<block.builder.count {
+            let birth = block.builder.birth(of: change)
+            let hash: Hash256?
+            if let birth { hash = try self.block(of: birth, before: block.firstCounter, branches) } else { hash = nil }
+            if runs.last?.block != hash || runs.isEmpty { runs.append(BirthRun(block: hash, changes: change..<change)) }
+            runs[runs.count - 1].changes = runs[runs.count - 1].changes.lowerBound..<change + 1
+            runs[runs.count - 1].named += 1
         }
-        let worthwhile = try Set(counts.filter { try isWorthwhile($0.value, $0.key) }.keys)
-        for change in places.indices {
-            if let hash = places[change], worthwhile.contains(hash) { continue }
-            block.builder.dropBirth(of: change)
-        }
+        return runs
     }
 
     /// The block that a birth dot stands in; nil where that is the open one.
@@ -147,8 +162,8 @@ final class LaneWriter {
         return try core.index.span(of: dot)?.hash
     }
 
-    private func isWorthwhile(_ named: Int, _ births: Hash256) throws -> Bool {
-        guard let size = try core.blocks.plainSize(of: births) else { return false }
+    private func isWorthwhile(_ named: Int, _ births: Hash256?) throws -> Bool {
+        guard let births, let size = try core.blocks.plainSize(of: births) else { return false }
         return named * core.limits.bytesPerBirth >= size + Limits.birthBlockCost
     }
 

@@ -17,10 +17,9 @@ final class Sealer {
     private let now: Int64
     private let clockOffset: Int64
     private var random: any RandomNumberGenerator
-    private var lanes: [Int: LaneWriter] = [:]
-    private var report = SealReport()
     // What follows is touched for every change and only from here: the checks of exclusive access are left out.
-
+    @exclusivity(unchecked) private var lanes: [Int: LaneWriter] = [:]
+    @exclusivity(unchecked) private var report = SealReport()
     /// Stamps whose block had no hash yet when their row was written.
     @exclusivity(unchecked) private var unsummed: [Unsummed] = []
     @exclusivity(unchecked) private var gain = DigestGain()
