@@ -4,8 +4,10 @@ SWIFT ?= swift
 DIR ?= .build/demo
 SEED ?= 2022
 ROWS ?= 100000
+STEP ?= A1
+PROFILE_ROWS ?= 10000
 
-.PHONY: demo demo-stop test test-all bench build setup lint format proto fuzz fuzz-build fuzz-corpus asan tsan mutants
+.PHONY: demo demo-stop test test-all bench profile build setup lint format proto fuzz fuzz-build fuzz-corpus asan tsan mutants soak sim
 
 ## Play a month of an organisation: one centre, five cells (SEED=n, KEEP=1, KENH_LANG=en).
 demo: build
@@ -26,6 +28,21 @@ test-all: lint test
 ## ITEM-1: figures with ratios to plain SQLite in the same run, also in .build/bench.json.
 bench: build
 	.build/release/kenh-bench --rows $(ROWS)
+
+## Count the instructions of one step: make profile STEP=A1 (L1 to C1; PROFILE_ROWS=n).
+profile: build
+	@# Valgrind does not read what Swift writes for debuggers.
+	strip --strip-debug -o .build/profiled-bench .build/release/kenh-bench
+	valgrind --tool=callgrind --toggle-collect='*profiledPart*' --callgrind-out-file=.build/profile.out \
+	    .build/profiled-bench --rows $(PROFILE_ROWS) --runs 1 --only "$(STEP)" --profile "$(STEP)" --json - \
+	    2>.build/profile.log >/dev/null || { tail .build/profile.log; exit 1; }
+	@awk -v rows=$(PROFILE_ROWS) '/^(summary|totals):/ {print "$(STEP): " int($$2 / rows) " instructions a row"; exit}' \
+	    .build/profile.out
+	@callgrind_annotate .build/profile.out | grep -m 40 '%)'
+
+## Work through the soak column of the reliability table (MINUTES=60, needs root for ext4), see Tests/README.md.
+soak: build
+	Tests/Soak/soak.py --minutes $(or $(MINUTES),60)
 
 TARGET ?= block
 SECONDS_EACH = $(or $(SECONDS),60)

@@ -1,4 +1,7 @@
 #pragma once
+// Declares the session extension, the peer of Tests/Benchmarks; nothing else uses it.
+#define SQLITE_ENABLE_SESSION 1
+#define SQLITE_ENABLE_PREUPDATE_HOOK 1
 #include <sqlite3.h>
 
 // Swift cannot see these destructors: SQLite defines them as casts of integers.

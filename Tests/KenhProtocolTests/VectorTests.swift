@@ -6,12 +6,16 @@ import Testing
 @Suite struct VectorTests {
     private func bytes(_ hex: String) throws -> [UInt8] { try #require([UInt8](hex: hex)) }
 
-    @Test("block.json: header, body, hash, signature and content are ours, byte for byte")
-    func block() throws {
-        let vector = try Vectors.committed("block.json", made: Vectors.makeBlock)
-        let block = try Block(
-            headerBytes: bytes(vector.headerBytes), body: bytes(vector.body),
-            deviceSignature: bytes(vector.deviceSignature), officerSignature: [], detached: bytes(vector.detached))
+    private static let blocks = ["block.json", "block-births.json"]
+
+    private func vector(_ name: String) throws -> BlockVector {
+        try Vectors.committed(name) { try name == "block.json" ? Vectors.makeBlock() : Vectors.makeBirths() }
+    }
+
+    @Test("header, body, hash, signature and content of blocks are ours, byte for byte", arguments: blocks)
+    func block(_ name: String) throws {
+        let vector = try vector(name)
+        let block = try SampleBlock.block(vector)
         #expect(block.hash.bytes.hex == vector.blockHash)
         #expect(Vectors.header(block.header) == vector.header)
         #expect(try block.header.encoded().hex == vector.headerBytes, "the header is written as it was read")
@@ -20,15 +24,27 @@ import Testing
         try block.verify(deviceKey: key)
         let plain = try Zstandard().decompress(block.body, plainSize: block.header.plainSize)
         #expect(plain.hex == vector.plainBody)
-        #expect(Vectors.changes(of: try BlockCodec().open(block), block.header) == vector.changes)
+        #expect(Vectors.changes(of: try Vectors.opened(block), block.header) == vector.changes)
     }
 
-    @Test("block.json: the same changes are written as the same plain body and detached section")
-    func plainBody() throws {
-        let vector = try Vectors.committed("block.json", made: Vectors.makeBlock)
-        let (plain, detached) = Vectors.sample.builder().finish()
+    @Test("the same changes are written as the same plain body and detached section", arguments: blocks)
+    func plainBody(_ name: String) throws {
+        let vector = try vector(name)
+        let (plain, detached) = (name == "block.json" ? Vectors.sample : Vectors.births).builder().finish()
         #expect(plain.hex == vector.plainBody)
         #expect(detached.hex == vector.detached)
+    }
+
+    @Test("block-births.json: rows that are named by births have the ids that block.json gives them")
+    func births() throws {
+        let first = try vector("block.json")
+        let second = try vector("block-births.json")
+        #expect(second.header.previous == first.blockHash)
+        for change in second.changes {
+            guard let birth = change.birth else { continue }
+            #expect(first.changes.first { $0.counter == birth.counter && $0.kind == "insert" }?.id == change.id)
+        }
+        #expect(second.changes.compactMap(\.birth).map(\.counter) == [3, 4, 3])
     }
 
     @Test("entries.json: the hashes of log entries")

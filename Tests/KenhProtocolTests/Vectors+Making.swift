@@ -46,20 +46,63 @@ extension Vectors {
         return SampleBody(tables: tables, changes: changes, firstCounter: 3)
     }()
 
+    /// Follows ``sample`` and names its rows by the dots of their inserts; one row it inserts itself.
+    static let births: SampleBody = {
+        let clock = HybridClock(milliseconds: 1_760_000_100_000)
+        func change(
+            _ kind: ChangeKind, _ id: String, _ values: [String: Value], seen: UInt64? = nil
+        ) -> SampleChange {
+            SampleChange(
+                kind: kind, table: "work_item", id: .text(id), clock: clock, values: values,
+                predecessors: Set(seen.map { [.own($0)] } ?? []), birth: nil)
+        }
+        var changes = [
+            change(.update, "", ["title": "Kế hoạch 1b"], seen: 3), change(.delete, "", [:], seen: 4),
+            change(.insert, "kh1-03", ["title": "Kế hoạch 3"]), change(.update, "", ["points": 12], seen: 5),
+        ]
+        (changes[0].birth, changes[1].birth, changes[3].birth) = (.own(3), .own(4), .own(3))
+        return SampleBody(tables: sample.tables, changes: changes, firstCounter: 8)
+    }()
+
     static func makeBlock() throws -> BlockVector {
+        try makeBlock(
+            sample, previous: Hash256(bytes: counting(from: 0, 32)) ?? .zero, isGroupStart: true,
+            about: "deviceSignature is over the tag 'kenh-v1 block device', a zero byte and headerBytes")
+    }
+
+    static func makeBirths() throws -> BlockVector {
+        try makeBlock(
+            births, previous: Hash256(bytes: [UInt8](hex: makeBlock().blockHash) ?? []) ?? .zero, isGroupStart: false,
+            about: "the block after block.json; births are dots of its inserts, and ids what they stand for")
+    }
+
+    private static func makeBlock(
+        _ sample: SampleBody, previous: Hash256, isGroupStart: Bool, about: String
+    ) throws -> BlockVector {
         let key = try key(deviceSeed)
         let draft = BlockDraft(
             organisation: try Self.key(rootSeed).publicKey.organisationFingerprint, channel: "plan/KH1",
             replica: SampleBlock.replica, officer: "bình", firstCounter: sample.firstCounter,
-            previous: Hash256(bytes: counting(from: 0, 32)) ?? .zero, schemaVersion: 1, isGroupStart: true,
-            isGroupEnd: false)
+            previous: previous, schemaVersion: 1, isGroupStart: isGroupStart, isGroupEnd: !isGroupStart)
         let block = try BlockCodec().seal(sample.builder(), as: draft, key: key)
         return BlockVector(
-            about: "deviceSignature is over the tag 'kenh-v1 block device', a zero byte and headerBytes",
+            about: about,
             deviceSeed: deviceSeed, devicePublicKey: key.publicKey.hex, header: header(block.header),
             headerBytes: block.headerBytes.hex, plainBody: sample.builder().finish().body.hex, body: block.body.hex,
             detached: block.detached.hex, deviceSignature: block.deviceSignature.hex, blockHash: block.hash.bytes.hex,
-            changes: changes(of: try BlockCodec().open(block), block.header))
+            changes: changes(of: try opened(block), block.header))
+    }
+
+    /// The block's body; rows that are named by births get the ids that ``sample`` inserts.
+    static func opened(_ block: Block) throws -> BlockBody {
+        let codec = BlockCodec()
+        var body = try codec.open(block)
+        guard !body.births.isEmpty else { return body }
+        let before = try codec.births(of: SampleBlock.block(makeBlock()))
+        for (place, named) in body.births.enumerated() {
+            try body.name(place, after: before, at: Int(named.birth.counter - sample.firstCounter))
+        }
+        return body
     }
 
     static func header(_ header: BlockHeader) -> BlockVector.HeaderVector {
@@ -74,7 +117,7 @@ extension Vectors {
 
     static func changes(of body: BlockBody, _ header: BlockHeader) -> [ChangeVector] {
         SampleBody.changes(of: body).enumerated().map { at, change in
-            let seen = body.predecessors(of: at).map { dot in
+            let vector = { (dot: WireDot) in
                 PredecessorVector(
                     replica: dot.reference == 0 ? nil : body.pins[Int(dot.reference) - 1].replica.bytes.hex,
                     counter: dot.counter)
@@ -83,7 +126,8 @@ extension Vectors {
                 counter: header.firstCounter + UInt64(at), kind: "\(change.kind)", table: change.table,
                 id: ValueVector(change.id), clock: change.clock.rawValue,
                 values: change.values.mapValues(ValueVector.init),
-                predecessors: seen)
+                predecessors: body.predecessors(of: at).map(vector),
+                birth: body.births.first { $0.change == at }.map { vector($0.birth) })
         }
     }
 

@@ -60,6 +60,8 @@ struct ChangeVector: Codable, Equatable {
     let clock: UInt64
     let values: [String: ValueVector]
     let predecessors: [PredecessorVector]
+    /// Names the row; absent where the id is spelled out.
+    let birth: PredecessorVector?
 }
 
 struct BlockVector: Codable, Equatable {

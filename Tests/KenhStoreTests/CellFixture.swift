@@ -14,20 +14,30 @@ final class CellFixture {
     /// How much of the log it has taken.
     var taken = 0
 
-    init(name: String, path: String, identity: StoreIdentity, schema: Schema, clock: ManualClock) throws {
+    private let limits: WorkLimits
+
+    init(
+        name: String, path: String, identity: StoreIdentity, schema: Schema, clock: ManualClock,
+        limits: WorkLimits = .namingByBirth
+    ) throws {
         self.name = name
         self.path = path
         self.identity = identity
         self.clock = clock
-        store = try Self.open(path, schema, clock)
+        self.limits = limits
+        store = try Self.open(path, schema, limits, clock)
     }
 
-    private static func open(_ path: String, _ schema: Schema, _ clock: ManualClock) throws -> Store {
-        try Store(path: path, schema: schema, clock: { clock.milliseconds })
+    private static func open(
+        _ path: String, _ schema: Schema, _ limits: WorkLimits, _ clock: ManualClock
+    ) throws -> Store {
+        try Store(
+            path: path, schema: schema, limits: limits, clock: { clock.milliseconds },
+            random: { SystemRandomNumberGenerator() })
     }
 
     /// Opens the same file with a later schema.
-    func upgrade(to schema: Schema) throws { store = try Self.open(path, schema, clock) }
+    func upgrade(to schema: Schema) throws { store = try Self.open(path, schema, limits, clock) }
 
     func sql(_ text: String, _ arguments: [Value] = [], officer: String? = nil) throws {
         try store.write(officer: officer) { try $0.execute(text, arguments) }

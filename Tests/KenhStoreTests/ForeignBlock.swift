@@ -47,6 +47,16 @@ final class ForeignBlock {
         for (column, value) in columns.enumerated() { builder.value(value, table: table, column: column) }
     }
 
+    /// An update of one column in a row that is named by the dot of its insert.
+    func update(_ birth: WireDot, table: Int, column: Int, to value: Value, into builder: BodyBuilder) {
+        [UInt8]().withUnsafeBytes {
+            builder.change(
+                .update, table: table, id: $0, clock: HybridClock(milliseconds: organisation.clock.milliseconds),
+                columns: .column(column), birth: birth, predecessors: [])
+        }
+        builder.value(value, table: table, column: column)
+    }
+
     @discardableResult
     func give(_ block: Block, to cell: CellFixture) throws -> DeliveryReport {
         let acceptance = Delivery.Acceptance(

@@ -36,12 +36,15 @@ final class OrganisationFixture {
     }
 
     @discardableResult
-    func add(_ name: String, schema: Schema = TestSchema.schema, clock: ManualClock? = nil) throws -> CellFixture {
+    func add(
+        _ name: String, schema: Schema = TestSchema.schema, clock: ManualClock? = nil,
+        limits: WorkLimits = .namingByBirth
+    ) throws -> CellFixture {
         let identity = StoreIdentity(
             organisation: organisation, replica: .random(using: &random), key: try SigningKey(using: &random))
         let path = directory.appending(path: "\(name).db").path
         let cell = try CellFixture(
-            name: name, path: path, identity: identity, schema: schema, clock: clock ?? self.clock)
+            name: name, path: path, identity: identity, schema: schema, clock: clock ?? self.clock, limits: limits)
         cells.append(cell)
         return cell
     }
@@ -108,4 +111,13 @@ final class OrganisationFixture {
         let answers = try cells.map(ask)
         return answers.allSatisfy { $0 == answers[0] } ? answers[0] : nil
     }
+}
+
+extension WorkLimits {
+    /// Blocks of a test are small, and name rows by their births all the same.
+    static let namingByBirth: WorkLimits = {
+        var limits = WorkLimits()
+        limits.bytesPerBirth = 1 << 20
+        return limits
+    }()
 }

@@ -36,6 +36,7 @@ extension [UInt8] {
 }
 
 extension UInt64 {
+    @inlinable
     public init(bigEndianBytes bytes: some Sequence<UInt8>) {
         self = bytes.reduce(0) { $0 << 8 | UInt64($1) }
     }

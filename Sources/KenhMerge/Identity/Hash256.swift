@@ -11,6 +11,7 @@ public struct Hash256: Hashable, Comparable, Sendable {
     }
 
     /// Nil unless there are exactly 32 bytes.
+    @inlinable
     public init?(bytes: some Collection<UInt8>) {
         guard bytes.count == Self.byteCount else { return nil }
         words = (
@@ -51,6 +52,7 @@ public struct HashPrefix: Hashable, Comparable, Sendable {
         self.low = low
     }
 
+    @inlinable
     public init?(bytes: some Collection<UInt8>) {
         guard bytes.count == Self.byteCount else { return nil }
         high = UInt64(bigEndianBytes: bytes.prefix(8))

@@ -12,6 +12,7 @@ public struct ReplicaID: Hashable, Comparable, Sendable {
     }
 
     /// Nil unless there are exactly 16 bytes.
+    @inlinable
     public init?(bytes: some Collection<UInt8>) {
         guard bytes.count == Self.byteCount else { return nil }
         high = UInt64(bigEndianBytes: bytes.prefix(8))

@@ -121,7 +121,7 @@ public final class BlockCodec {
             officerSignature: [], detached: detached)
     }
 
-    /// Decompresses and decodes a body.
+    /// Decompresses and decodes a body. Rows that it names by birth dots have no ids yet: see ``BlockBody/births``.
     public func open(_ block: Block) throws(ProtocolError) -> BlockBody {
         let plain = try zstandard.decompress(block.body, plainSize: block.header.plainSize)
         do throws(MalformedBytes) {
@@ -130,6 +130,18 @@ public final class BlockCodec {
             }
             return try Self.reading(plain) { bytes throws(MalformedBytes) in
                 try BodyDecoder.decode(bytes, header: block.header, detached: detached)
+            }
+        } catch {
+            throw ProtocolError(.malformed, "the block's body is malformed: \(error.reason) at byte \(error.offset)")
+        }
+    }
+
+    /// Decompresses a body as far as its ids are concerned.
+    public func births(of block: Block) throws(ProtocolError) -> BlockBirths {
+        let plain = try zstandard.decompress(block.body, plainSize: block.header.plainSize)
+        do throws(MalformedBytes) {
+            return try Self.reading(plain) { bytes throws(MalformedBytes) in
+                try BodyDecoder.births(bytes, header: block.header)
             }
         } catch {
             throw ProtocolError(.malformed, "the block's body is malformed: \(error.reason) at byte \(error.offset)")

@@ -22,6 +22,18 @@ public struct BodyTable: Sendable, Equatable {
     public let columns: [String]
 }
 
+/// A change that names its row by the dot of the row's insert instead of by its id.
+public struct NamedByBirth: Sendable, Equatable {
+    public let change: Int
+    /// On the block's own line below its first counter, or on a pin's line not above the pin.
+    public let birth: WireDot
+
+    public init(change: Int, birth: WireDot) {
+        self.change = change
+        self.birth = birth
+    }
+}
+
 /// A decoded body. Everything in it has been checked against the format: references, kinds, masks and lengths are in
 /// range, text is UTF-8 without NUL, reals are finite.
 public struct BlockBody: Sendable {
@@ -31,7 +43,10 @@ public struct BlockBody: Sendable {
     public internal(set) var tableRefs: [UInt32] = []
     /// Where each id lies in the arena.
     public internal(set) var idStarts: [UInt32] = []
+    /// 0 where the row is named by a birth dot and ``name(_:after:at:)`` has not found its id yet.
     public internal(set) var idLengths: [UInt32] = []
+    /// Changes whose rows are named by birth dots, in ascending order.
+    public internal(set) var births: [NamedByBirth] = []
     public internal(set) var clocks: [HybridClock] = []
     /// Bit i stands for column i of the change's table; 0 for a delete.
     public internal(set) var masks: [UInt64] = []

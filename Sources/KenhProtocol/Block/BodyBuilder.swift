@@ -45,12 +45,13 @@ public final class BodyBuilder {
         var streams: [ColumnStream]
     }
 
-    private var changes = ChangeColumns()
-    private var tables: [TableEntry] = []
+    // Touched for every value and only from here: the checks of exclusive access are left out.
+    @exclusivity(unchecked) private var changes = ChangeColumns()
+    @exclusivity(unchecked) private var tables: [TableEntry] = []
     private var tableNumbers: [String: Int] = [:]
     private var pins: [ReplicaPin] = []
     private var pinNumbers: [ReplicaPin: UInt32] = [:]
-    private var estimate = 0
+    @exclusivity(unchecked) private var estimate = 0
 
     public init() {}
 
@@ -78,14 +79,26 @@ public final class BodyBuilder {
     }
 
     /// Begins a change; its values follow by `value…(column:)` in ascending column order.
+    ///
+    /// - Parameter birth: the row's insert in an earlier block, where the id need not be spelled out; not for an insert.
     public func change(
         _ kind: ChangeKind, table: Int, id: UnsafeRawBufferPointer, clock: HybridClock, columns: ColumnSet,
-        predecessors: [WireDot]
+        birth: WireDot? = nil, predecessors: [WireDot]
     ) {
-        changes.append(kind, table: table, id: id, clock: clock, columns: columns, predecessors: predecessors)
+        changes.append(
+            kind, table: table, id: id, clock: clock, columns: columns, birth: birth, predecessors: predecessors)
         if kind != .delete { tables[table].used |= columns.rawValue }
         estimate += 12 + id.count + predecessors.count * 4 + columns.count
     }
+
+    /// Whether any change names its row by a birth dot.
+    public var namesByBirth: Bool { changes.birthRefs.contains { $0 > 0 } }
+
+    /// The birth dot by which a change names its row; nil where its id is spelled out.
+    public func birth(of change: Int) -> WireDot? { changes.birth(of: change) }
+
+    /// Spells a change's id out after all.
+    public func dropBirth(of change: Int) { changes.dropBirth(of: change) }
 
     public func null(table: Int, column: Int) { tables[table].streams[column].appendNull() }
 
@@ -144,7 +157,7 @@ public final class BodyBuilder {
         let pinRank = writePins(to: &writer)
         writer.ints(changes.kinds)
         writer.ints(changes.tables.map { rank[Int($0)] })
-        writeIDs(to: &writer)
+        writeIDs(to: &writer, pinRank)
         let first = firstClock.rawValue
         writer.ints(changes.clocks.map { $0 &- first })
         writer.ints(zip(changes.masks, changes.maskTables).map { Self.compress($0, to: tables[$1].used) })
@@ -187,8 +200,26 @@ public final class BodyBuilder {
         return rank
     }
 
-    private func writeIDs(to writer: inout ByteWriter) {
-        let ids = changes.ids
+    private func writeIDs(to writer: inout ByteWriter, _ pinRank: [UInt64]) {
+        guard namesByBirth else { return Self.write(changes.ids, to: &writer) }
+        writer.byte(2)
+        writer.ints(changes.birthRefs.map { $0 < 2 ? $0 : pinRank[Int($0) - 2] + 1 })
+        var counters: [UInt64] = []
+        var spelled = ByteRun()
+        var start = 0
+        for (change, length) in changes.ids.lengths.enumerated() {
+            if changes.birthRefs[change] > 0 {
+                counters.append(changes.birthCounters[change])
+            } else {
+                changes.ids.bytes[start..<start + length].withUnsafeBytes { spelled.append($0) }
+            }
+            start += length
+        }
+        writer.ints(counters)
+        Self.write(spelled, to: &writer)
+    }
+
+    private static func write(_ ids: ByteRun, to writer: inout ByteWriter) {
         if let packed = HexIDs.pack(ids) {
             writer.byte(1)
             writer.raw(packed)

@@ -21,6 +21,15 @@ struct BodyDecoder {
         return decoder.body
     }
 
+    /// The ids of a body's inserts; what follows the ids is not looked at.
+    static func births(_ bytes: UnsafeRawBufferPointer, header: BlockHeader) throws(MalformedBytes) -> BlockBirths {
+        var decoder = BodyDecoder(bytes, header: header)
+        try decoder.tables()
+        try decoder.pins()
+        try decoder.rows()
+        return BlockBirths(decoder.body)
+    }
+
     private init(_ bytes: UnsafeRawBufferPointer, header: BlockHeader) {
         reader = ByteReader(bytes)
         count = Int(header.count)
@@ -65,6 +74,12 @@ struct BodyDecoder {
     }
 
     private mutating func changes(firstClock: HybridClock, lastClock: HybridClock) throws(MalformedBytes) {
+        try rows()
+        try clocks(first: firstClock, last: lastClock)
+        try masks()
+    }
+
+    private mutating func rows() throws(MalformedBytes) {
         body.kinds.reserveCapacity(count)
         for kind in try reader.ints(count, upTo: 3) {
             guard let kind = ChangeKind(rawValue: UInt8(kind)) else { throw malformed("unknown kind") }
@@ -74,31 +89,65 @@ struct BodyDecoder {
         guard !body.tables.isEmpty else { throw malformed("no table") }
         body.tableRefs = try reader.ints(count, upTo: UInt64(body.tables.count - 1)).map(UInt32.init)
         try ids()
-        try clocks(first: firstClock, last: lastClock)
-        try masks()
     }
 
     private mutating func ids() throws(MalformedBytes) {
-        body.idStarts.reserveCapacity(count)
-        switch try reader.byte() {
+        let form = try reader.byte()
+        guard form == 2 else {
+            (body.idStarts, body.idLengths) = try spelledIDs(form, Array(0..<count))
+            return
+        }
+        let spelled = try births()
+        let (starts, lengths) = try spelledIDs(try reader.byte(), spelled)
+        body.idStarts = [UInt32](repeating: 0, count: count)
+        body.idLengths = body.idStarts
+        for (place, change) in spelled.enumerated() {
+            (body.idStarts[change], body.idLengths[change]) = (starts[place], lengths[place])
+        }
+    }
+
+    /// Changes whose rows are named by birth dots.
+    /// - Returns: the other changes.
+    private mutating func births() throws(MalformedBytes) -> [Int] {
+        let references = try reader.ints(count, upTo: UInt64(body.pins.count) + 1)
+        let named = (0..<count).filter { references[$0] > 0 }
+        guard !named.isEmpty else { throw malformed("birth dots without one") }
+        let counters = try reader.ints(named.count)
+        for (change, counter) in zip(named, counters) {
+            let dot = WireDot(reference: UInt32(references[change] - 1), counter: counter)
+            let seen = dot.reference == 0 ? firstCounter - 1 : body.pins[Int(dot.reference) - 1].counter
+            guard body.kinds[change] != .insert else { throw malformed("an insert that is named by a birth") }
+            guard counter > 0, counter <= seen else { throw malformed("a birth that its writer cannot have seen") }
+            body.births.append(NamedByBirth(change: change, birth: dot))
+        }
+        return (0..<count).filter { references[$0] == 0 }
+    }
+
+    private mutating func spelledIDs(
+        _ form: UInt8, _ changes: [Int]
+    ) throws(MalformedBytes) -> (starts: [UInt32], lengths: [UInt32]) {
+        var starts: [UInt32] = []
+        starts.reserveCapacity(changes.count)
+        switch form {
         case 0:
-            body.idLengths = try reader.ints(count, upTo: UInt64(Limits.idBytes)).map(UInt32.init)
-            for length in body.idLengths { body.idStarts.append(UInt32(try reader.skip(Int(length)))) }
-            try checkIDs()
+            let lengths = try reader.ints(changes.count, upTo: UInt64(Limits.idBytes)).map(UInt32.init)
+            for length in lengths { starts.append(UInt32(try reader.skip(Int(length)))) }
+            try checkIDs(changes, starts, lengths)
+            return (starts, lengths)
         case 1:
-            let packed = try reader.raw(count * HexIDs.digits / 2)
-            body.arena.reserveCapacity(body.arena.count * 2 + count * HexIDs.digits)
-            for i in 0..<count { body.idStarts.append(UInt32(body.arena.count + i * HexIDs.digits)) }
-            body.idLengths = [UInt32](repeating: UInt32(HexIDs.digits), count: count)
+            let packed = try reader.raw(changes.count * HexIDs.digits / 2)
+            body.arena.reserveCapacity(body.arena.count * 2 + changes.count * HexIDs.digits)
+            for i in changes.indices { starts.append(UInt32(body.arena.count + i * HexIDs.digits)) }
             HexIDs.unpack(packed, into: &body.arena)
+            return (starts, [UInt32](repeating: UInt32(HexIDs.digits), count: changes.count))
         default: throw malformed("unknown form of ids")
         }
     }
 
-    private func checkIDs() throws(MalformedBytes) {
-        for i in 0..<count {
-            let start = Int(body.idStarts[i])
-            let id = UnsafeRawBufferPointer(rebasing: reader.base[start..<start + Int(body.idLengths[i])])
+    private func checkIDs(_ changes: [Int], _ starts: [UInt32], _ lengths: [UInt32]) throws(MalformedBytes) {
+        for (place, i) in changes.enumerated() {
+            let start = Int(starts[place])
+            let id = UnsafeRawBufferPointer(rebasing: reader.base[start..<start + Int(lengths[place])])
             switch body.tables[Int(body.tableRefs[i])].idType {
             case .text: try checkText(id)
             case .blob: break

@@ -5,6 +5,9 @@ struct ChangeColumns {
     private(set) var kinds: [UInt64] = []
     private(set) var tables: [UInt64] = []
     private(set) var ids = ByteRun()
+    /// Of each change, the dot of its row's insert by which the row may be named: reference + 1, or 0 where there is none.
+    private(set) var birthRefs: [UInt64] = []
+    private(set) var birthCounters: [UInt64] = []
     private(set) var clocks: [UInt64] = []
     /// Of the changes that carry columns, and the tables of those.
     private(set) var masks: [UInt64] = []
@@ -19,11 +22,13 @@ struct ChangeColumns {
 
     mutating func append(
         _ kind: ChangeKind, table: Int, id: UnsafeRawBufferPointer, clock: HybridClock, columns: ColumnSet,
-        predecessors: [WireDot]
+        birth: WireDot?, predecessors: [WireDot]
     ) {
         kinds.append(UInt64(kind.rawValue))
         tables.append(UInt64(table))
         ids.append(id)
+        birthRefs.append(birth.map { UInt64($0.reference) + 1 } ?? 0)
+        birthCounters.append(birth?.counter ?? 0)
         clocks.append(clock.rawValue)
         firstClock = min(firstClock, clock)
         lastClock = max(lastClock, clock)
@@ -37,4 +42,12 @@ struct ChangeColumns {
             predecessorCounters.append(dot.counter)
         }
     }
+
+    func birth(of change: Int) -> WireDot? {
+        guard birthRefs[change] > 0 else { return nil }
+        return WireDot(reference: UInt32(birthRefs[change] - 1), counter: birthCounters[change])
+    }
+
+    /// The change's id is spelled out.
+    mutating func dropBirth(of change: Int) { birthRefs[change] = 0 }
 }

@@ -22,6 +22,10 @@ public enum Limits {
     public static let replicasPerBlock = 1 << 16
     public static let predecessorsPerBlock = 1 << 20
     public static let idBytes = 1 << 16
+    /// What a reader spends on the blocks whose inserts one block names its rows by: their plain bodies, and
+    /// ``birthBlockCost`` for each.
+    public static let birthBytesPerBlock = 64 << 20
+    public static let birthBlockCost = 16 << 10
     /// The zstd window that a reader allots.
     public static let windowLog = 23
 

@@ -80,6 +80,14 @@ struct BlockTable {
         return try read.step() ? try BlockHeader(decoding: read.array(0)).officer : nil
     }
 
+    /// The size of the block's plain body as its header declares it.
+    func plainSize(of hash: Hash256) throws -> Int? {
+        let read = try sql("SELECT header FROM kenh_block WHERE hash = ?")
+        defer { read.reset() }
+        read.bind(1, copying: hash.bytes)
+        return try read.step() ? try BlockHeader(decoding: read.array(0)).plainSize : nil
+    }
+
     /// All blocks, or those of one channel, in order; `body` may stop by returning false.
     func forEach(channel: Int? = nil, _ body: (Block, _ acceptedAt: Int64?) throws -> Bool) throws {
         let read = try sql(

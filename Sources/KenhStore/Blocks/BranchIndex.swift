@@ -21,9 +21,10 @@ final class BranchIndex: DotOrder {
         var spans: [Span]?
     }
 
-    private var branches: [Int: Branch] = [:]
+    // Asked for every stamp and only from here: the checks of exclusive access are left out.
+    @exclusivity(unchecked) private var branches: [Int: Branch] = [:]
     /// Where the last dot stood: its neighbours follow in most merges.
-    private var latest: (branch: UInt32, span: Span)?
+    @exclusivity(unchecked) private var latest: (branch: UInt32, span: Span)?
     private let sql: StatementCache
     /// Far more than there ever are; a dot has room for them.
     private static let numbers = 1...Int(Int32.max)
@@ -61,8 +62,14 @@ final class BranchIndex: DotOrder {
 
     /// The block that holds a dot, and the change's index in it.
     func place(of dot: Dot) throws(StoreError) -> BlockPlace {
+        guard let span = try span(of: dot) else { throw Self.damaged }
+        return BlockPlace(hash: span.hash, index: dot.counter - span.first)
+    }
+
+    /// The block that holds a dot; nil where the branch has no such counter.
+    func span(of dot: Dot) throws(StoreError) -> Span? {
         if let latest, latest.branch == dot.branch, latest.span.first <= dot.counter, dot.counter <= latest.span.last {
-            return BlockPlace(hash: latest.span.hash, index: dot.counter - latest.span.first)
+            return latest.span
         }
         let spans = try spans(of: Int(dot.branch))
         var (low, high) = (0, spans.count)
@@ -70,9 +77,9 @@ final class BranchIndex: DotOrder {
             let middle = (low + high) / 2
             if spans[middle].last < dot.counter { low = middle + 1 } else { high = middle }
         }
-        guard low < spans.count, spans[low].first <= dot.counter else { throw Self.damaged }
+        guard low < spans.count, spans[low].first <= dot.counter else { return nil }
         latest = (dot.branch, spans[low])
-        return BlockPlace(hash: spans[low].hash, index: dot.counter - spans[low].first)
+        return spans[low]
     }
 
     func spans(of branch: Int) throws(StoreError) -> [Span] {

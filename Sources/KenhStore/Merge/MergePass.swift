@@ -16,15 +16,15 @@ final class MergePass {
     private let blocks: [OpenedBlock]
     /// The blocks' effective clocks changed; nothing else is to be merged.
     private let isRetiming: Bool
-    private var items: [Item] = []
     // Touched for every row and only from here: the checks of exclusive access are left out.
+    @exclusivity(unchecked) private var items: [Item] = []
     @exclusivity(unchecked) private var predecessors: [Dot] = []
     @exclusivity(unchecked) private var state = RowState()
     /// Columns of the row at hand that show NULL because their values are of another type.
     @exclusivity(unchecked) private var misfits: ColumnSet = []
     private(set) var touchedTables: Set<Int> = []
-    private var lastTouched = 0
-    private var gain = DigestGain()
+    @exclusivity(unchecked) private var lastTouched = 0
+    @exclusivity(unchecked) private var gain = DigestGain()
     private(set) var changeCount = 0
 
     init(_ blocks: [OpenedBlock], core: StoreCore, isRetiming: Bool = false) {

@@ -180,17 +180,20 @@ final class Merger {
     private func open(_ block: Block, besides group: Set<Hash256> = []) throws -> OpenedBlock? {
         let channel = try core.channels.number(block.header.channel)
         guard let branch = try branch(of: block, channel: channel, besides: group) else { return nil }
-        let body: BlockBody
+        var body: BlockBody
         do { body = try core.codec.open(block) } catch { return try wait(block, error.message) }
-        let accepted = try core.blocks.acceptance(of: block.hash)?.acceptedAt
-        let opened = OpenedBlock(block, body: body, channel: channel, acceptedAt: accepted)
-        opened.branches = [branch]
+        var branches = [branch]
         for pin in body.pins {
             guard let pinned = try core.index.block(pinnedBy: pin, channel: channel),
                 pinned.isApplied || scheduledHashes.contains(pinned.hash) || group.contains(pinned.hash)
             else { return nil }
-            opened.branches.append(pinned.branch)
+            branches.append(pinned.branch)
         }
+        do { try core.births.complete(&body, branches: branches) } catch let error as ProtocolError {
+            return try wait(block, error.message)
+        }
+        let accepted = try core.blocks.acceptance(of: block.hash)?.acceptedAt
+        let opened = OpenedBlock(block, body: body, channel: channel, branches: branches, acceptedAt: accepted)
         do { try opened.meetTables(core.catalogue, core.sql) } catch {
             guard error.code == .malformedBlock else { throw error }
             return try wait(block, error.message)

@@ -17,13 +17,15 @@ final class OpenedBlock {
     let acceptedAt: Int64?
     private(set) var maps: [TableMap] = []
     /// The branch that each reference means: 0 the block's own, then the pins.
-    var branches: [Int] = []
+    let branches: [Int]
     var branch: Int { branches[0] }
 
-    init(_ block: Block, body: BlockBody, channel: Int, acceptedAt: Int64?) {
+    /// - Parameter body: complete: every row has its id.
+    init(_ block: Block, body: BlockBody, channel: Int, branches: [Int], acceptedAt: Int64?) {
         self.block = block
         self.body = body
         self.channel = channel
+        self.branches = branches
         self.acceptedAt = acceptedAt
     }
 

@@ -28,6 +28,7 @@ final class StoreCore {
     let rows: RowTable
     let meta: Meta
     let codec = BlockCodec()
+    let births: BirthNames
     var limits = WorkLimits()
     private var dataVersion: Int64 = -1
 
@@ -37,6 +38,7 @@ final class StoreCore {
         index = BranchIndex(sql)
         channels = ChannelBook(sql)
         blocks = BlockTable(sql: sql)
+        births = BirthNames(index: index, blocks: blocks, codec: codec)
         rows = RowTable(sql)
         meta = Meta(sql: sql)
     }

@@ -9,5 +9,9 @@ package struct WorkLimits: Sendable {
     /// Arrived changes that are sorted and merged together.
     package var changesPerMerge = 1 << 16
 
+    /// What a reader may spend to find one row that is named by its birth dot, in bytes of the blocks that have to be
+    /// read again for it. Where it would be more, ids are spelled out.
+    package var bytesPerBirth = 1024
+
     package init() {}
 }

@@ -65,7 +65,7 @@ struct BlockVerifier {
         }
         if let problem = try linkProblem(header, place) { problems.append(problem) }
         if let problem = try signatureProblem(block, place) { problems.append(problem) }
-        if place.isApplied { _ = try core.codec.open(block) }
+        if place.isApplied { _ = try core.births.open(block, channel: place.channel) }
         return problems
     }
 

@@ -38,7 +38,8 @@ extension Store {
             var items: [HistoryItem] = []
             for channel in try HistoryReader.channels(of: local, key: key, core) {
                 try core.blocks.forEach(channel: channel) { block, acceptedAt in
-                    guard block.header.count > 0, let body = try? core.codec.open(block) else { return true }
+                    guard block.header.count > 0, let body = try? core.births.open(block, channel: channel)
+                    else { return true }
                     items += try HistoryReader(core: core, block: block, body: body, acceptedAt: acceptedAt)
                         .items(table: table, key: key)
                     return true

@@ -141,7 +141,7 @@ struct CaptureTriggers {
                 + "WHEN length(\(bytes)) > \(limitBytes) THEN \(tooLong(column)) ELSE \(value) END"
         case .real:
             let refused = refusal(column.name, "an infinite number")
-            return "CASE WHEN abs(\(value)) = 9e999 THEN \(refused) ELSE \(value) END"
+            return "CASE WHEN \(value) IN (9e999, -9e999) THEN \(refused) ELSE \(value) END"
         case .blob: return "CASE WHEN length(\(value)) > \(limitBytes) THEN \(tooLong(column)) ELSE \(value) END"
         case .integer: return value
         }

@@ -7,15 +7,16 @@ final class LaneWriter {
     let channel: Int
     let branch: Int
     /// Dots from here on have no block hash yet.
-    private(set) var firstUnsealed: UInt64
-    private(set) var nextCounter: UInt64
+    @exclusivity(unchecked) private(set) var firstUnsealed: UInt64
+    @exclusivity(unchecked) private(set) var nextCounter: UInt64
     private(set) var blocks: [Block] = []
 
     private let name: String
     private let core: StoreCore
     private let identity: StoreIdentity
     private var previous: Hash256
-    private var open: OpenBlock
+    // Touched for every change and only from here: the checks of exclusive access are left out.
+    @exclusivity(unchecked) private var open: OpenBlock
     private var waiting: OpenBlock?
     private var isFirst = true
 
@@ -97,6 +98,16 @@ final class LaneWriter {
         return WireDot(reference: reference, counter: dot.counter)
     }
 
+    /// The row's insert as it travels, where what the open block builds on brings it along anyway.
+    func birth(of row: RowState) -> WireDot? {
+        for write in row.writes where write.columns.contains(.existence) {
+            if core.index.isOnLine(write.dot, of: branch) { return WireDot(reference: 0, counter: write.dot.counter) }
+            guard let known = open.references[Int(write.dot.branch)] else { continue }
+            return WireDot(reference: known, counter: write.dot.counter)
+        }
+        return nil
+    }
+
     /// Seals what is open; the group is whole then.
     func finish() throws {
         if open.builder.count > 0 {
@@ -108,7 +119,56 @@ final class LaneWriter {
         waiting = nil
     }
 
+    /// Neighbouring changes whose rows were born in one block; no block where they are spelled out in any case.
+    private struct BirthRun {
+        let block: Hash256?
+        var changes: Range<Int>
+        var named = 0
+    }
+
+    /// Spells out the ids of rows whose births lie where finding them would cost readers too much.
+    private func chooseNames(_ block: OpenBlock) throws {
+        guard block.builder.namesByBirth else { return }
+        let runs = try birthRuns(block)
+        let counts = Dictionary(runs.map { ($0.block, $0.named) }, uniquingKeysWith: +)
+        let worthwhile = try Set(counts.filter { try isWorthwhile($0.value, $0.key) }.keys)
+        for run in runs where !worthwhile.contains(run.block) {
+            for change in run.changes { block.builder.dropBirth(of: change) }
+        }
+    }
+
+    private func birthRuns(_ block: OpenBlock) throws(StoreError) -> [BirthRun] {
+        var branches: [UInt32: Int] = [0: branch]
+        for (other, reference) in block.references { branches[reference] = other }
+        var runs: [BirthRun] = []
+        for change in 0..<block.builder.count {
+            let birth = block.builder.birth(of: change)
+            let hash: Hash256?
+            if let birth { hash = try self.block(of: birth, before: block.firstCounter, branches) } else { hash = nil }
+            if runs.last?.block != hash || runs.isEmpty { runs.append(BirthRun(block: hash, changes: change..<change)) }
+            runs[runs.count - 1].changes = runs[runs.count - 1].changes.lowerBound..<change + 1
+            runs[runs.count - 1].named += 1
+        }
+        return runs
+    }
+
+    /// The block that a birth dot stands in; nil where that is the open one.
+    private func block(
+        of birth: WireDot, before first: UInt64, _ branches: [UInt32: Int]
+    ) throws(StoreError) -> Hash256? {
+        guard birth.reference != 0 || birth.counter < first, let line = branches[birth.reference],
+            let dot = core.index.dot(counter: birth.counter, onLineOf: line)
+        else { return nil }
+        return try core.index.span(of: dot)?.hash
+    }
+
+    private func isWorthwhile(_ named: Int, _ births: Hash256?) throws -> Bool {
+        guard let births, let size = try core.blocks.plainSize(of: births) else { return false }
+        return named * core.limits.bytesPerBirth >= size + Limits.birthBlockCost
+    }
+
     private func seal(_ finished: OpenBlock, isLast: Bool) throws {
+        try chooseNames(finished)
         let draft = BlockDraft(
             organisation: identity.organisation, channel: name, replica: identity.replica, officer: finished.officer,
             firstCounter: finished.firstCounter, previous: previous, schemaVersion: UInt32(core.schema.version),

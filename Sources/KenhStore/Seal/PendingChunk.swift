@@ -45,6 +45,8 @@ struct PendingChunk {
         read.bind(2, limit)
         var officer: [UInt8] = []
         var count = 0
+        // One change after another is mostly of one table, and so of one channel.
+        var constant: (table: Int, channel: Int)?
         while try read.step() {
             lastSeq = read.int(0)
             count += 1
@@ -54,8 +56,10 @@ struct PendingChunk {
             }
             guard let table = catalogue.tables[Int(read.int(1))],
                 let kind = PendingKind(rawValue: read.int(2)),
-                let channel = try Self.channel(read, table, channels)
+                let channel = try constant?.table == table.number
+                    ? constant?.channel : Self.channel(read, table, channels)
             else { continue }
+            if table.constantChannel != nil { constant = (table.number, channel) }
             guard Self.canTravel(read.bytes(3), table) else {
                 refused.append(table)
                 continue

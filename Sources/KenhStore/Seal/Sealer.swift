@@ -17,10 +17,9 @@ final class Sealer {
     private let now: Int64
     private let clockOffset: Int64
     private var random: any RandomNumberGenerator
-    private var lanes: [Int: LaneWriter] = [:]
-    private var report = SealReport()
     // What follows is touched for every change and only from here: the checks of exclusive access are left out.
-
+    @exclusivity(unchecked) private var lanes: [Int: LaneWriter] = [:]
+    @exclusivity(unchecked) private var report = SealReport()
     /// Stamps whose block had no hash yet when their row was written.
     @exclusivity(unchecked) private var unsummed: [Unsummed] = []
     @exclusivity(unchecked) private var gain = DigestGain()
@@ -262,11 +261,13 @@ final class Sealer {
         var wire: [WireDot] = []
         wire.reserveCapacity(predecessors.count)
         for dot in predecessors { wire.append(try lane.wire(dot)) }
+        let birth = local.kind == .insert ? nil : lane.birth(of: row.state)
         change.dot = lane.nextDot()
         let number = lane.table(table)
         row.id.withUnsafeBytes {
             builder.change(
-                local.kind, table: number, id: $0, clock: change.clock, columns: local.columns, predecessors: wire)
+                local.kind, table: number, id: $0, clock: change.clock, columns: local.columns, birth: birth,
+                predecessors: wire)
         }
         try appendValues(local, of: chunk, to: builder, number: number)
         row.state.apply(change, predecessors: predecessors[...])

@@ -55,6 +55,8 @@ public final class Simulation {
     /// Low, so that a few hundred rows make groups of several blocks.
     private static func limits(_ random: inout SeededGenerator) -> WorkLimits {
         var limits = WorkLimits()
+        // Small blocks, too, name rows by their births.
+        limits.bytesPerBirth = 1 << 20
         limits.changesPerBlock = random.pick([5, 30, 200]) ?? 30
         limits.changesPerChunk = random.pick([7, 100, 10_000]) ?? 100
         limits.changesPerMerge = random.pick([10, 150, 10_000]) ?? 150

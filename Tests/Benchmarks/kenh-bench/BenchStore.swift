@@ -22,6 +22,11 @@ struct BenchStore {
     /// Its table through another connection, as any SQLite tool writes it.
     func table() throws -> ItemTable { ItemTable(database: try RawDatabase(path)) }
 
+    /// How its table is declared, without triggers.
+    func ddl() throws -> String {
+        try table().database.text("SELECT sql FROM sqlite_schema WHERE name = '\(ItemTable.name)'")
+    }
+
     func seal() throws { _ = try store.seal(as: identity) }
 
     /// Everything that was sealed here and not sent.

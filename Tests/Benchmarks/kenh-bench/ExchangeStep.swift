@@ -8,11 +8,14 @@ import KenhStore
 import Logging
 
 /// Step X: one centre and one cell over loopback HTTP, all inserts from the cell's table to the centre's merged table
-/// (``Step/exchangeUp``), sealing included; then to a second cell (``Step/exchangeDown``). The requests are signed and
-/// checked as always; centre and cells share the process and its two cores.
+/// (``Step/exchangeUp``), sealing included; then to a second cell (``Step/exchangeDown``); then one change after another
+/// (``Step/oneChange``). The requests are signed and checked as always; centre and cells share the process and its two
+/// cores.
 struct ExchangeStep {
     /// The inserts.
     let base: ItemRows
+    /// What single changes write.
+    let updates: ItemRows
     /// An empty folder of this run's own, removed after it.
     let folder: String
 
@@ -44,7 +47,31 @@ struct ExchangeStep {
         try Verification.sameRows(writer.store.path, centre.view.store.path)
         let down = try Sample(.exchangeDown, rows: base.count) { try reader.sync() }
         try Verification.sameRows(reader.store.path, writer.store.path)
-        return [up, down]
+        return [up, down, try oneChange(writer, centre)]
+    }
+
+    private static let changeCount = 50
+
+    /// Single changes over a kept connection: from before the commit until the centre's table shows the value. Also the
+    /// median, since one slow write of the disk says nothing.
+    private func oneChange(_ writer: BenchCell, _ centre: BenchCentre) throws -> Sample {
+        let own = ItemTable(database: try RawDatabase(writer.store.path))
+        let shown = ItemTable(database: try RawDatabase(centre.view.store.path))
+        let (start, cpu) = (Sample.wallSeconds, Sample.cpuSeconds)
+        let milliseconds = try (0..<Self.changeCount).map { k in
+            let row = ItemWorkload.updatedRow(k, of: updates.count)
+            let before = Sample.wallSeconds
+            try own.update(row: row, of: updates)
+            try writer.sync()
+            try centre.view.catchUp()
+            let note = try shown.note(row: row, of: updates)
+            let after = Sample.wallSeconds
+            try WrongResult.check(note == updates.text(.note, row), "the centre shows \(note)")
+            return (after - before) * 1000
+        }
+        return Sample(
+            .oneChange, value: Summary.median(milliseconds), wallSeconds: Sample.wallSeconds - start,
+            cpuSeconds: Sample.cpuSeconds - cpu)
     }
 }
 

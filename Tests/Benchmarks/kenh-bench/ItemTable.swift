@@ -24,11 +24,24 @@ struct ItemTable {
 
     /// All rows in one transaction.
     func insert(_ rows: ItemRows) throws {
+        try database.transaction { try insertOneByOne(rows) }
+    }
+
+    /// Each row in a transaction of its own where none is open.
+    func insertOneByOne(_ rows: ItemRows) throws {
         let statement = try database.prepare("INSERT INTO \(Self.name)(\(Self.columns)) VALUES(?, ?, ?, ?, ?, ?)")
         let statuses = ItemWorkload.statuses.map { Array($0.utf8) }
-        try database.transaction {
-            for row in 0..<rows.count { try Self.insert(row, of: rows, statuses: statuses, statement) }
-        }
+        for row in 0..<rows.count { try Self.insert(row, of: rows, statuses: statuses, statement) }
+    }
+
+    /// The `note` of one row, in a transaction of its own where none is open.
+    func update(row: Int, of rows: ItemRows) throws {
+        let statement = try database.prepare("UPDATE \(Self.name) SET note = ? WHERE id = ?")
+        try Self.update(row, of: rows, statement)
+    }
+
+    func note(row: Int, of rows: ItemRows) throws -> String {
+        try database.text("SELECT note FROM \(Self.name) WHERE id = '\(rows.text(.id, row))'")
     }
 
     private static func insert(_ row: Int, of rows: ItemRows, statuses: [[UInt8]], _ statement: RawStatement) throws {
@@ -46,11 +59,14 @@ struct ItemTable {
         let statement = try database.prepare("UPDATE \(Self.name) SET note = ? WHERE id = ?")
         try database.transaction {
             for k in Swift.stride(from: 0, to: rows.count, by: stride) {
-                let row = ItemWorkload.updatedRow(k, of: rows.count)
-                rows.withText(.note, row) { statement.bind(1, $0) }
-                rows.withText(.id, row) { statement.bind(2, $0) }
-                try statement.run()
+                try Self.update(ItemWorkload.updatedRow(k, of: rows.count), of: rows, statement)
             }
         }
+    }
+
+    private static func update(_ row: Int, of rows: ItemRows, _ statement: RawStatement) throws {
+        rows.withText(.note, row) { statement.bind(1, $0) }
+        rows.withText(.id, row) { statement.bind(2, $0) }
+        try statement.run()
     }
 }

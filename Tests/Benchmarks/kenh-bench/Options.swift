@@ -7,13 +7,16 @@ struct Options {
     /// Where the databases are made; nil for the system's temporary folder.
     var folder: String?
     var showsHelp = false
+    /// The step of which instructions are counted.
+    var profiled: Step?
 
     static let help = """
         kenh-bench: workload ITEM-1, all steps interleaved in each run
 
           --rows N       rows of the base (100000)
           --runs N       runs; medians are over them (5)
-          --only STEPS   L0, L1, L2, E1, E2, A1, A2, A3, C1, S, X, by comma; what a step needs runs, too
+          --only STEPS   L0, L1, L2, E1, E2, A1, A2, A3, C1, S, X, session, by comma; what a step needs runs, too
+          --profile STEP the step that callgrind counts, see make profile
           --json PATH    figures as JSON (.build/bench.json); - for none
           --folder PATH  where the databases are made (the temporary folder)
           --help         this text
@@ -40,6 +43,11 @@ struct Options {
         case "--rows": rows = try Self.number(name, value)
         case "--runs": runs = try Self.number(name, value)
         case "--only": only = try Self.steps(value)
+        case "--profile":
+            guard let step = Step.allCases.first(where: { $0.rawValue.lowercased() == value.lowercased() }) else {
+                throw Mistake(description: "there is no step \(value); see --help")
+            }
+            profiled = step
         case "--json": jsonPath = value
         case "--folder": folder = value
         default: throw Mistake(description: "there is no option \(name); see --help")

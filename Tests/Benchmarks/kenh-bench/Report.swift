@@ -41,7 +41,8 @@ struct Report: Encodable {
             "ITEM-1, \(rows) rows, \(runs) runs; SQLite \(machine.sqlite), journal \(machine.journalMode), "
             + "synchronous \(machine.synchronous), \(machine.cores) cores"
         let head = Self.line([
-            "step", "median", "min", "max", "unit", "÷ plain", "by CPU", "wall s", "CPU s", "peak MB",
+            "step", "median", "min", "max", "unit", "÷ plain", "by CPU", "÷ session", "by CPU", "wall s", "CPU s",
+            "peak MB",
         ])
         return ([title, head] + steps.map(Self.line)).joined(separator: "\n")
     }
@@ -53,7 +54,8 @@ struct Report: Encodable {
         let seconds = { (value: Double) in isRate ? fixed(value, 3) : "" }
         return line([
             summary.step, figure(summary.median), figure(summary.min), figure(summary.max), summary.unit,
-            ratio(summary.ratioToPlain), ratio(summary.cpuRatioToPlain), seconds(summary.wallSeconds),
+            ratio(summary.ratioToPlain), ratio(summary.cpuRatioToPlain), ratio(summary.ratioToSession),
+            ratio(summary.cpuRatioToSession), seconds(summary.wallSeconds),
             seconds(summary.cpuSeconds), summary.peakBytes.map { "\($0 >> 20)" } ?? "",
         ])
     }
@@ -61,7 +63,7 @@ struct Report: Encodable {
     private static func fixed(_ value: Double, _ digits: Int) -> String { String(format: "%.\(digits)f", value) }
 
     private static func line(_ cells: [String]) -> String {
-        let widths = [15, 10, 10, 10, 9, 8, 8, 8, 8, 8]
+        let widths = [19, 10, 10, 10, 9, 8, 8, 10, 8, 8, 8, 8]
         return zip(cells, widths).enumerated().map { place, cell in
             let gap = String(repeating: " ", count: max(0, cell.1 - cell.0.count))
             return place == 0 || place == 4 ? " " + cell.0 + gap : gap + cell.0

@@ -17,19 +17,24 @@ final class Round {
     private let updates: ItemRows
     private let edits: ItemRows
     private let folder: String
+    private let profiled: Step?
+    private let peer: SessionPeer
     private(set) var samples: [Sample] = []
 
     /// - Parameters:
     ///   - base, updates, edits: versions 0, 1 and 2 of the rows.
     ///   - folder: exists and is empty.
-    init(base: ItemRows, updates: ItemRows, edits: ItemRows, folder: String) {
+    ///   - profiled: the step that runs inside ``profiledPart(_:)``.
+    init(base: ItemRows, updates: ItemRows, edits: ItemRows, folder: String, profiled: Step?) {
         (self.base, self.updates, self.edits, self.folder) = (base, updates, edits, folder)
+        self.profiled = profiled
+        peer = SessionPeer(base: base, updates: updates, edits: edits, folder: folder)
     }
 
-    func run(_ wanted: Set<Step>) async throws {
+    func run(_ wanted: Set<Step>) throws {
         let writer = try store("writer", number: 1)
         let plain = try plain(like: writer)
-        guard !wanted.isDisjoint(with: Step.ofOneStore) else { return try await exchange(wanted) }
+        guard !wanted.isDisjoint(with: Step.ofOneStore) else { return try exchange(wanted) }
         let inserts = try capture(writer, plain)
         let changes = try captureUpdates(writer)
         try Verification.sameRows(writer.path, file("plain"))
@@ -37,7 +42,8 @@ final class Round {
             try merge(inserts, changes, of: writer)
         }
         if wanted.contains(.mergeConflicts) { try conflict(inserts, changes, of: writer) }
-        try await exchange(wanted)
+        if wanted.contains(.captureAutocommit) { try autocommit(like: writer) }
+        try exchange(wanted)
     }
 
     private func file(_ name: String) -> String { "\(folder)/\(name).db" }
@@ -46,8 +52,18 @@ final class Round {
         try BenchStore(file(name), number: number)
     }
 
-    private func time(_ step: Step, _ body: () throws -> Void) rethrows {
-        samples.append(try Sample(step, rows: base.count, body))
+    private func time(_ step: Step, rows: Int? = nil, _ body: () throws -> Void) throws {
+        samples.append(
+            try Sample(step, rows: rows ?? base.count) {
+                guard step == profiled else { return try body() }
+                try withoutActuallyEscaping(body) { try profiledPart([$0]) }
+            })
+    }
+
+    private func time(_ part: SessionPeer.Part) throws {
+        try time(part.step) { try part.run() }
+        try part.check()
+        samples += part.figures()
     }
 
     // MARK: steps
@@ -55,9 +71,10 @@ final class Round {
     /// The limit: the store's own DDL without its triggers.
     /// - Returns: the size of the file after the inserts.
     private func plain(like store: BenchStore) throws -> Int {
-        let ddl = try store.table().database.text("SELECT sql FROM sqlite_schema WHERE name = '\(ItemTable.name)'")
+        let ddl = try store.ddl()
         let table = ItemTable(database: try RawDatabase(file("plain")))
         try table.database.execute(ddl)
+        try peer.open(ddl)
         try time(.plainInsert) { try table.insert(base) }
         let bytes = try FileManager.default.attributesOfItem(atPath: file("plain"))[.size] as? Int ?? 0
         try time(.plainUpdate) { try table.update(updates) }
@@ -66,7 +83,9 @@ final class Round {
 
     private func capture(_ writer: BenchStore, _ plainBytes: Int) throws -> [WireBlock] {
         let table = try writer.table()
+        try time(peer.insert)
         try time(.captureInsert) { try table.insert(base) }
+        try time(peer.sealInserts)
         try time(.sealInserts) { try writer.seal() }
         let blocks = try writer.unsent()
         try check(blocks, of: writer)
@@ -80,7 +99,9 @@ final class Round {
     private func captureUpdates(_ writer: BenchStore) throws -> [WireBlock] {
         let sent = try writer.unsent().count
         let table = try writer.table()
+        try time(peer.update)
         try time(.captureUpdate) { try table.update(updates) }
+        try time(peer.sealUpdates)
         try time(.sealUpdates) { try writer.seal() }
         let blocks = Array(try writer.unsent().dropFirst(sent))
         try check(blocks, of: writer)
@@ -100,10 +121,13 @@ final class Round {
 
     private func merge(_ inserts: [WireBlock], _ changes: [WireBlock], of writer: BenchStore) throws {
         let reader = try store("reader", number: 2)
+        try time(peer.mergeBase)
         try merge(inserts, of: writer, into: reader, as: .mergeBase, changes: base.count)
         let digest = try reader.digest()
+        try time(peer.mergeAgain)
         try merge(inserts, of: writer, into: reader, as: .mergeAgain, changes: 0)
         try WrongResult.check(try reader.digest() == digest, "duplicates changed the digest")
+        try time(peer.mergeUpdates)
         try merge(changes, of: writer, into: reader, as: .mergeUpdates, changes: base.count)
         try Verification.same(reader, writer)
     }
@@ -126,6 +150,7 @@ final class Round {
             "UPDATE kenh_pending SET at = at + CASE WHEN seq % 2 THEN 60000 ELSE -60000 END")
         try other.seal()
         let local = try other.unsent().map(\.wire)
+        try time(peer.mergeConflicts)
         try time(.mergeConflicts) { try other.take(changes, of: writer) }
         let losers = try other.loserCount()
         try WrongResult.check(losers == (base.count + 1) / 2, "\(losers) losers were kept")
@@ -133,15 +158,33 @@ final class Round {
         try Verification.same(other, writer)
     }
 
-    private func exchange(_ wanted: Set<Step>) async throws {
-        guard wanted.contains(.exchangeUp) || wanted.contains(.exchangeDown) else { return }
+    /// Inserts, each a transaction of its own.
+    private func autocommit(like writer: BenchStore) throws {
+        let few = ItemRows(count: min(base.count, Self.autocommitCount), version: 0)
+        let plain = ItemTable(database: try RawDatabase(file("autocommit-plain")))
+        try plain.database.execute(try writer.ddl())
+        let captured = try store("autocommit", number: 4)
+        let table = try captured.table()
+        try time(.plainAutocommit, rows: few.count) { try plain.insertOneByOne(few) }
+        try time(.captureAutocommit, rows: few.count) { try table.insertOneByOne(few) }
+        try captured.seal()
+        try Verification.sameRows(captured.path, file("autocommit-plain"))
+    }
+
+    private static let autocommitCount = 500
+
+    private func exchange(_ wanted: Set<Step>) throws {
+        guard !wanted.isDisjoint(with: [.exchangeUp, .exchangeDown, .oneChange]) else { return }
         let own = "\(folder)/exchange"
         try FileManager.default.createDirectory(atPath: own, withIntermediateDirectories: true)
-        samples += try await ExchangeStep(base: base, folder: own).run()
+        let step = ExchangeStep(base: base, updates: updates, folder: own)
+        samples += try Awaited { try await step.run() }.value() ?? []
     }
 }
 
 extension Step {
     /// What needs a store's own steps, not only the plain ones.
-    static let ofOneStore = Set(allCases).subtracting([.plainInsert, .plainUpdate, .exchangeUp, .exchangeDown])
+    static let ofOneStore = Set(allCases).subtracting([
+        .plainInsert, .plainUpdate, .exchangeUp, .exchangeDown, .oneChange,
+    ])
 }

@@ -11,6 +11,9 @@ struct Sample {
     /// The largest resident size during the part; nil where the system does not tell.
     let peakBytes: Int?
 
+    /// Rows that were handled; nothing but this fits both times and the rate.
+    var rowCount: Double { max(value * wallSeconds, 1) }
+
     /// A figure that took no time to make.
     init(_ step: Step, value: Double) {
         (self.step, self.value) = (step, value)
@@ -29,10 +32,16 @@ struct Sample {
         value = Double(rows) / wallSeconds
     }
 
-    private static var wallSeconds: Double { Double(DispatchTime.now().uptimeNanoseconds) / 1e9 }
+    /// A figure that was found by timing, with the CPU seconds of all that it took.
+    init(_ step: Step, value: Double, wallSeconds: Double, cpuSeconds: Double) {
+        (self.step, self.value, peakBytes) = (step, value, nil)
+        (self.wallSeconds, self.cpuSeconds) = (wallSeconds, cpuSeconds)
+    }
+
+    static var wallSeconds: Double { Double(DispatchTime.now().uptimeNanoseconds) / 1e9 }
 
     /// Of all threads of the process; POSIX fixes the unit.
-    private static var cpuSeconds: Double { Double(clock()) / 1_000_000 }
+    static var cpuSeconds: Double { Double(clock()) / 1_000_000 }
 }
 
 /// The peak of this process's resident size, as Linux keeps it.

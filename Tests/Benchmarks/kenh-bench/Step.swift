@@ -2,8 +2,10 @@
 enum Step: String, CaseIterable {
     case plainInsert = "L0 insert"
     case plainUpdate = "L0 update"
+    case plainAutocommit = "L0 autocommit"
     case captureInsert = "L1"
     case captureUpdate = "L2"
+    case captureAutocommit = "L1 autocommit"
     case sealInserts = "E1"
     case sealUpdates = "E2"
     case mergeBase = "A1"
@@ -16,11 +18,24 @@ enum Step: String, CaseIterable {
     case updateWire = "S wire, update"
     case exchangeUp = "X up"
     case exchangeDown = "X down"
+    case oneChange = "X one change"
+    // SQLite's session extension, doing what the step of that name does.
+    case sessionInsert = "session L1"
+    case sessionUpdate = "session L2"
+    case sessionSealInserts = "session E1"
+    case sessionSealUpdates = "session E2"
+    case sessionMergeBase = "session A1"
+    case sessionMergeAgain = "session A2"
+    case sessionMergeUpdates = "session A3"
+    case sessionMergeConflicts = "session C1"
+    case sessionBaseWire = "session wire, base"
+    case sessionUpdateWire = "session wire, upd."
 
     var unit: String {
         switch self {
         case .size, .sizeWithoutLog: "× plain"
-        case .baseWire, .updateWire: "B/change"
+        case .baseWire, .updateWire, .sessionBaseWire, .sessionUpdateWire: "B/change"
+        case .oneChange: "ms"
         default: "rows/s"
         }
     }
@@ -30,10 +45,31 @@ enum Step: String, CaseIterable {
     /// The plain step that limits this one.
     var plain: Step? {
         switch self {
-        case .plainInsert, .captureInsert, .sealInserts, .mergeBase, .mergeAgain, .exchangeUp, .exchangeDown:
+        case .plainInsert, .captureInsert, .sealInserts, .mergeBase, .mergeAgain, .exchangeUp, .exchangeDown,
+            .sessionInsert, .sessionSealInserts, .sessionMergeBase, .sessionMergeAgain:
             .plainInsert
-        case .plainUpdate, .captureUpdate, .sealUpdates, .mergeUpdates, .mergeConflicts: .plainUpdate
-        case .size, .sizeWithoutLog, .baseWire, .updateWire: nil
+        case .plainUpdate, .captureUpdate, .sealUpdates, .mergeUpdates, .mergeConflicts, .sessionUpdate,
+            .sessionSealUpdates, .sessionMergeUpdates, .sessionMergeConflicts:
+            .plainUpdate
+        case .plainAutocommit, .captureAutocommit: .plainAutocommit
+        case .size, .sizeWithoutLog, .baseWire, .updateWire, .sessionBaseWire, .sessionUpdateWire, .oneChange: nil
+        }
+    }
+
+    /// The step of the session extension that does the same.
+    var session: Step? {
+        switch self {
+        case .captureInsert: .sessionInsert
+        case .captureUpdate: .sessionUpdate
+        case .sealInserts: .sessionSealInserts
+        case .sealUpdates: .sessionSealUpdates
+        case .mergeBase: .sessionMergeBase
+        case .mergeAgain: .sessionMergeAgain
+        case .mergeUpdates: .sessionMergeUpdates
+        case .mergeConflicts: .sessionMergeConflicts
+        case .baseWire: .sessionBaseWire
+        case .updateWire: .sessionUpdateWire
+        default: nil
         }
     }
 

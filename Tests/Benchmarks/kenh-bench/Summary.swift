@@ -9,6 +9,9 @@ struct Summary: Encodable {
     let ratioToPlain: Double?
     /// The same by CPU seconds, which tells more on a machine that is busy otherwise.
     let cpuRatioToPlain: Double?
+    /// Median of the ratios to the session extension's step of the same run; nil where there is none.
+    let ratioToSession: Double?
+    let cpuRatioToSession: Double?
     let runs: Int
     let wallSeconds: Double
     let cpuSeconds: Double
@@ -29,16 +32,25 @@ struct Summary: Encodable {
         wallSeconds = Self.median(samples.map(\.wallSeconds))
         cpuSeconds = Self.median(samples.map(\.cpuSeconds))
         peakBytes = samples.compactMap(\.peakBytes).max()
-        ratioToPlain = Self.ratio(step, runs) { $0.value / $1.value }
-        cpuRatioToPlain = Self.ratio(step, runs) { $1.cpuSeconds / Swift.max($0.cpuSeconds, 1e-6) }
+        let rate = { (own: Sample, other: Sample) in own.value / other.value }
+        // By row: not every step handles as many.
+        let cpu = { (own: Sample, other: Sample) in
+            (other.cpuSeconds / other.rowCount) / Swift.max(own.cpuSeconds / own.rowCount, 1e-12)
+        }
+        ratioToPlain = Self.ratio(step, to: step.plain, runs, rate)
+        cpuRatioToPlain = Self.ratio(step, to: step.plain, runs, cpu)
+        ratioToSession = Self.ratio(step, to: step.session, runs, rate)
+        cpuRatioToSession = step.isRate ? Self.ratio(step, to: step.session, runs, cpu) : nil
     }
 
-    private static func ratio(_ step: Step, _ runs: [[Sample]], _ of: (Sample, Sample) -> Double) -> Double? {
+    private static func ratio(
+        _ step: Step, to other: Step?, _ runs: [[Sample]], _ of: (Sample, Sample) -> Double
+    ) -> Double? {
         let ratios: [Double] = runs.compactMap { run in
             guard let own = run.first(where: { $0.step == step }),
-                let plain = run.first(where: { $0.step == step.plain })
+                let other = run.first(where: { $0.step == other })
             else { return nil }
-            return of(own, plain)
+            return of(own, other)
         }
         return ratios.isEmpty ? nil : median(ratios)
     }

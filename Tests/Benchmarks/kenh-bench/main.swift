@@ -21,8 +21,10 @@ for number in 1...options.runs {
     let folder = "\(parent)/kenh-bench-\(ProcessInfo.processInfo.processIdentifier)-\(number)"
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(atPath: folder) }
-    let round = Round(base: versions[0], updates: versions[1], edits: versions[2], folder: folder)
-    try await round.run(options.only)
+    let round = Round(
+        base: versions[0], updates: versions[1], edits: versions[2], folder: folder,
+        profiled: options.profiled)
+    try round.run(options.only)
     runs.append(round.samples)
 }
 

@@ -47,6 +47,15 @@ struct BodyCase {
         }
     }
 
+    /// An update whose row is named by a birth, in a block of first counter 1 with one pin at counter 9.
+    init(_ what: String, birthReference: UInt64, counter: UInt64, kind: UInt64 = 1, rest: [UInt8] = [1]) {
+        self.init(what) {
+            $0.pins = PlainBody.list([PlainBody.pin(1)])
+            $0.kinds = PlainBody.constant(kind)
+            $0.ids = [2] + PlainBody.constant(birthReference) + PlainBody.constant(counter) + rest
+        }
+    }
+
     /// A table without columns, so no values.
     init(_ what: String, kindWithoutColumns kind: UInt64) {
         self.init(what) {
@@ -81,6 +90,8 @@ struct BodyCase {
         BodyCase("a text cut inside a character", prefix: [0xc4], rest: [0x91]),
         BodyCase("a blob", tag: 4, PlainBody.constant(1), [0]),
         BodyCase("a hex id") { $0.ids = [1] + [UInt8](repeating: 0xab, count: 16) },
+        BodyCase("a row named by a birth at its pin", birthReference: 2, counter: 9),
+        BodyCase("a row named by a birth, and no id in the other form", birthReference: 2, counter: 1, rest: [0]),
         BodyCase("a predecessor at its pin", reference: 1, counter: 9),
         BodyCase("two pins of one cloned replica", pins: PlainBody.pin(1, hash: 1), PlainBody.pin(1, hash: 2)),
     ]
@@ -123,7 +134,17 @@ struct BodyCase {
         BodyCase("an id with NUL", id: [0]),
         BodyCase("an id that is no UTF-8", id: [0xff]),
         BodyCase("an id cut short", id: [], length: 60_000),
-        BodyCase("an unknown form of ids") { $0.ids[0] = 2 },
+        BodyCase("an unknown form of ids") { $0.ids[0] = 3 },
+        BodyCase("an insert that is named by a birth", birthReference: 2, counter: 9, kind: 0),
+        BodyCase("a birth above its pin", birthReference: 2, counter: 10),
+        BodyCase("a birth of counter 0", birthReference: 2, counter: 0),
+        BodyCase("a birth on the block's own line that is not before it", birthReference: 1, counter: 1),
+        BodyCase("a birth on a line that is not there", birthReference: 3, counter: 1),
+        BodyCase("a row that is named by a birth twice", birthReference: 2, counter: 9, rest: [2]),
+        BodyCase("a birth and an id beside it", birthReference: 2, counter: 9, rest: [0, 0, 1]),
+        BodyCase("the form of births without one") {
+            $0.ids = [2] + PlainBody.constant(0) + [0] + PlainBody.constant(1) + Array("x".utf8)
+        },
         BodyCase("clocks above the header's") { $0.clocks = PlainBody.constant(1) },
         BodyCase("a clock out of range") { $0.clocks = PlainBody.constant(.max) },
         BodyCase("a mask beyond the columns") { $0.masks = PlainBody.constant(2) },

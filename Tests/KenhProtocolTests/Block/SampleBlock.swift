@@ -41,6 +41,13 @@ struct SampleBlock {
             officerSignature: [], detached: detached)
     }
 
+    static func block(_ vector: BlockVector) throws -> Block {
+        let bytes = { (hex: String) in [UInt8](hex: hex) ?? [] }
+        return try Block(
+            headerBytes: bytes(vector.headerBytes), body: bytes(vector.body),
+            deviceSignature: bytes(vector.deviceSignature), officerSignature: [], detached: bytes(vector.detached))
+    }
+
     /// Opens a plain body as it would be opened from the wire, without a signature.
     static func open(plain: [UInt8], count: Int = 1, detached: [UInt8] = []) throws -> BlockBody {
         let frame = try Zstandard().compress(plain)

@@ -32,6 +32,7 @@ extension SampleBody {
         let scale: Double
         let hexIDs: Bool
         let clockStep: Int
+        let namesByBirth: Bool
 
         init(random: inout SeededGenerator) {
             onlyType = random.chance(percent: 50) ? random.below(5) : nil
@@ -39,6 +40,7 @@ extension SampleBody {
             scale = random.pick([0, 1, 100, 1e9]) ?? 0
             hexIDs = random.chance(percent: 30)
             clockStep = random.below(3) * 1000
+            namesByBirth = random.chance(percent: 40)
         }
     }
 
@@ -61,11 +63,14 @@ extension SampleBody {
             if kind == .update, values.isEmpty { values[table.columns[0]] = value(style, &random) }
         }
         let milliseconds = 1_700_000_000_000 + Int64(at * style.clockStep)
+        let birth = kind == .insert || !style.namesByBirth ? nil : birth(firstCounter, pins, &random)
+        let spelled = id(table.idType, style, &random)
+        let unnamed: Value = table.idType == .text ? .text([]) : .blob([])
         return SampleChange(
-            kind: kind, table: table.name, id: id(table.idType, style, &random),
+            kind: kind, table: table.name, id: birth == nil ? spelled : unnamed,
             clock: HybridClock(milliseconds: milliseconds, tick: UInt16(random.below(style.clockStep + 1))),
             values: values,
-            predecessors: kind == .add ? [] : predecessors(firstCounter + UInt64(at), pins, &random))
+            predecessors: kind == .add ? [] : predecessors(firstCounter + UInt64(at), pins, &random), birth: birth)
     }
 
     private static func id(_ type: RowIDType, _ style: Style, _ random: inout SeededGenerator) -> Value {
@@ -86,6 +91,15 @@ extension SampleBody {
             }
         }
         return result
+    }
+
+    private static func birth(
+        _ firstCounter: UInt64, _ pins: [ReplicaPin], _ random: inout SeededGenerator
+    ) -> SampleChange.Predecessor? {
+        if let pin = random.pick(pins), random.chance(percent: 50) {
+            return .pinned(pin, 1 + random.next() % pin.counter)
+        }
+        return firstCounter > 1 ? .own(1 + random.next() % (firstCounter - 1)) : nil
     }
 
     private static func value(_ style: Style, _ random: inout SeededGenerator) -> Value {

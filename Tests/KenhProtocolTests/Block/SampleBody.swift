@@ -16,6 +16,8 @@ struct SampleChange: Equatable {
     /// In the order of the table's columns.
     var values: [String: Value]
     var predecessors: Set<Predecessor>
+    /// Names the row instead of the id, which is empty then.
+    var birth: Predecessor?
 }
 
 /// What a body is made of, and the body made of it.
@@ -43,15 +45,17 @@ struct SampleBody {
         let number = builder.table(table.name, idType: table.idType, columns: table.columns)
         var columns: ColumnSet = []
         for (at, name) in table.columns.enumerated() where change.values[name] != nil { columns.insert(.column(at)) }
-        let predecessors = change.predecessors.sorted { "\($0)" < "\($1)" }.map { predecessor -> WireDot in
-            switch predecessor {
+        let wire = { (dot: SampleChange.Predecessor) -> WireDot in
+            switch dot {
             case .own(let counter): WireDot(reference: 0, counter: counter)
             case .pinned(let pin, let counter): WireDot(reference: builder.reference(to: pin), counter: counter)
             }
         }
+        let predecessors = change.predecessors.sorted { "\($0)" < "\($1)" }.map(wire)
         change.id.sampleBytes.withUnsafeBytes {
             builder.change(
-                change.kind, table: number, id: $0, clock: change.clock, columns: columns, predecessors: predecessors)
+                change.kind, table: number, id: $0, clock: change.clock, columns: columns,
+                birth: change.birth.map(wire), predecessors: predecessors)
         }
         for (at, name) in table.columns.enumerated() {
             guard let value = change.values[name] else { continue }
@@ -66,7 +70,8 @@ struct SampleBody {
 
     /// The changes of a decoded body; values that are gone are left out.
     static func changes(of body: BlockBody) -> [SampleChange] {
-        (0..<body.count).map { at in
+        let births = Dictionary(uniqueKeysWithValues: body.births.map { ($0.change, $0.birth) })
+        return (0..<body.count).map { at in
             let table = body.tables[Int(body.tableRefs[at])]
             let id = Array(body.id(of: at))
             let names = table.columns.indices.filter { body.masks[at] >> UInt64($0) & 1 == 1 }.map { table.columns[$0] }
@@ -74,13 +79,15 @@ struct SampleBody {
             for (name, ref) in zip(names, body.values(of: at)) where ref.tag != .commitment {
                 values[name] = body.value(ref)
             }
-            let predecessors = body.predecessors(of: at).map { dot -> SampleChange.Predecessor in
+            let sample = { (dot: WireDot) -> SampleChange.Predecessor in
                 dot.reference == 0
                     ? .own(dot.counter) : .pinned(body.pins[Int(dot.reference) - 1], dot.counter)
             }
+            let predecessors = body.predecessors(of: at).map(sample)
             return SampleChange(
                 kind: body.kinds[at], table: table.name, id: table.idType == .text ? .text(id) : .blob(id),
-                clock: body.clocks[at], values: values, predecessors: Set(predecessors))
+                clock: body.clocks[at], values: values, predecessors: Set(predecessors),
+                birth: births[at].map(sample))
         }
     }
 }
