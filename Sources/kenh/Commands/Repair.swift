@@ -4,9 +4,10 @@ import KenhCell
 import KenhHub
 import KenhProgramme
 import KenhProtocol
+import KenhSettings
 import KenhStore
 
-struct Repair: AsyncParsableCommand {
+struct Repair: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Make a damaged store, or the centre's log, anew.",
         discussion: """
@@ -34,10 +35,10 @@ struct Repair: AsyncParsableCommand {
         var kept: [String] = []
     }
 
-    func run() async throws {
+    func run() throws {
         let home = try home.resolve()
         var result = Result()
-        if try !isWhole(home) { try await repairStore(home, &result) }
+        if try !isWhole(home) { try repairStore(home, &result) }
         let store = try home.openStore()
         if try home.role(store) == .centre, try !isLogWhole(home, store) { try repairLog(home, store, &result) }
         try output.print(result) { Self.text(result) }
@@ -78,7 +79,7 @@ struct Repair: AsyncParsableCommand {
         }
     }
 
-    private func repairStore(_ home: Home, _ result: inout Result) async throws {
+    private func repairStore(_ home: Home, _ result: inout Result) throws {
         let key = try SecretFile.read(home.deviceKeyPath)
         let path = home.storePath + ".repaired"
         try? FileManager.default.removeItem(atPath: path)
@@ -87,7 +88,7 @@ struct Repair: AsyncParsableCommand {
         if repair.report.damagedBlocks > 0, try home.role(repair.store) == .cell, !withoutCentre {
             progress("asking the centre for what is damaged")
             do {
-                let cell = try CellHome(home, store: repair.store, settings: try await Settings(home: home))
+                let cell = try CellHome(home, store: repair.store, settings: try Settings(home: home))
                 _ = try cell.sync().run()
             } catch {
                 throw Failure(
