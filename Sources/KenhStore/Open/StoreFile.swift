@@ -4,6 +4,8 @@ import KenhMerge
 /// What a store's file must look like before anything is done with it.
 enum StoreFile {
     private static let magic = Array("SQLite format 3\0".utf8)
+    /// SQLITE_IOERR_SHORT_READ.
+    private static let shortRead = SQLITE_IOERR | 2 << 8
 
     /// Looks at the file before any connection does, so that nothing is changed in a file that is none of ours.
     static func check(_ path: String, mustExist: Bool) throws(StoreError) {
@@ -36,14 +38,20 @@ enum StoreFile {
     private static func head(_ path: String) -> [UInt8]? {
         guard let vfs = sqlite3_vfs_find(nil) else { return [] }
         var full = [CChar](repeating: 0, count: Int(vfs.pointee.mxPathname) + 1)
-        var isThere: Int32 = 0
-        guard vfs.pointee.xFullPathname(vfs, path, Int32(full.count), &full) & 0xff == SQLITE_OK,
-            vfs.pointee.xAccess(vfs, full, SQLITE_ACCESS_EXISTS, &isThere) == SQLITE_OK
-        else { return [] }
-        guard isThere != 0 else { return nil }
+        guard vfs.pointee.xFullPathname(vfs, path, Int32(full.count), &full) & 0xff == SQLITE_OK else { return [] }
+        // The first says no of an empty file, the second of one that may not be written.
+        guard [SQLITE_ACCESS_EXISTS, SQLITE_ACCESS_READWRITE].contains(where: { isThere(full, $0, vfs) }) else {
+            return nil
+        }
         guard let name = sqlite3_create_filename(full, "", "", 0, nil) else { return [] }
         defer { sqlite3_free_filename(name) }
         return read(name, vfs)
+    }
+
+    /// True, too, where that cannot be found out.
+    private static func isThere(_ path: [CChar], _ how: Int32, _ vfs: UnsafeMutablePointer<sqlite3_vfs>) -> Bool {
+        var answer: Int32 = 0
+        return vfs.pointee.xAccess(vfs, path, how, &answer) != SQLITE_OK || answer != 0
     }
 
     private static func read(_ name: UnsafePointer<CChar>, _ vfs: UnsafeMutablePointer<sqlite3_vfs>) -> [UInt8] {
@@ -56,10 +64,13 @@ enum StoreFile {
             return []
         }
         defer { _ = methods.pointee.xClose(file) }
+        var head = [UInt8](repeating: 0, count: magic.count)
+        let code = methods.pointee.xRead(file, &head, Int32(head.count), 0)
+        guard code != SQLITE_OK else { return head }
         var size: Int64 = 0
-        guard methods.pointee.xFileSize(file, &size) == SQLITE_OK, size > 0 else { return [] }
-        var head = [UInt8](repeating: 0, count: min(Int(clamping: size), magic.count))
-        return methods.pointee.xRead(file, &head, Int32(head.count), 0) == SQLITE_OK ? head : []
+        guard code == shortRead, methods.pointee.xFileSize(file, &size) == SQLITE_OK else { return [] }
+        // SQLite calls a file of one byte empty, because on some systems it writes one itself.
+        return size > 0 ? Array(head.prefix(Int(size))) : head[0] == 0 ? [] : [head[0]]
     }
 
     static func checkVersion(_ sql: StatementCache) throws(StoreError) {
