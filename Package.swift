@@ -104,6 +104,8 @@ let package = Package(
             ],
             path: "Tests/Benchmarks/kenh-bench",
             swiftSettings: settings),
+        .executableTarget(
+            name: "kenh-sim", dependencies: ["KenhTesting"], path: "Tests/Simulator/kenh-sim", swiftSettings: settings),
 
         tests("KenhMergeTests", ["KenhMerge", "KenhTesting"]),
         tests("KenhProtocolTests", ["KenhMerge", "KenhProtocol", "KenhTesting", crypto]),

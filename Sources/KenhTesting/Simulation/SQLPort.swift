@@ -18,7 +18,7 @@ struct OwnWrites: SQLPort {
     }
 }
 
-/// Another program that knows nothing of Kenh: a plain connection of its own.
+/// Another program that knows nothing of Kenh.
 package struct PlainSQL: SQLPort {
     let statements: StatementCache
 
@@ -31,17 +31,5 @@ package struct PlainSQL: SQLPort {
         var rows: [[Value]] = []
         while try statement.step() { rows.append((0..<statement.columnCount).map { statement.value(Int32($0)) }) }
         return rows
-    }
-
-    /// Runs `body` in one transaction. The time that the triggers took from the machine becomes the simulated one.
-    package static func write(_ path: String, at milliseconds: Int64, _ body: (PlainSQL) throws -> Void) throws {
-        let file = try DurableDatabase(path: path, applicationID: 0x4B45_4E48, format: .max, ddl: "")
-        try file.write { statements in
-            let port = PlainSQL(statements: statements)
-            let last = try port.rows("SELECT coalesce(max(seq), 0) FROM kenh_pending", [])
-            try body(port)
-            try port.run(
-                "UPDATE kenh_pending SET at = ?1 WHERE seq > ?2", [.integer(milliseconds), last.first?.first ?? 0])
-        }
     }
 }

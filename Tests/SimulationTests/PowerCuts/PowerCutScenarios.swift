@@ -39,8 +39,9 @@ extension PowerCutTrial.Scenario {
                 "plain writes", prepare: { try machine.fill(try machine.open($0)) },
                 act: { disk, acknowledge in
                     SQLiteTime.set(StoreMachine.start)
+                    let file = try PlainFile(disk.path("kenh.db"))
                     for number in 0..<3 {
-                        try PlainSQL.write(disk.path("kenh.db"), at: StoreMachine.start) { port in
+                        try file.write { port in
                             try port.run("INSERT INTO item(id, title) VALUES(?, 'by hand')", [.text("hand \(number)")])
                             try port.run("DELETE FROM item WHERE amount % 11 = ?", [.integer(Int64(number))])
                             try port.run("UPDATE task SET points = ? WHERE id > 'task 2'", [.integer(Int64(number))])
