@@ -4,6 +4,8 @@ SWIFT ?= swift
 DIR ?= .build/demo
 SEED ?= 2022
 ROWS ?= 100000
+STEPS ?= 2000
+SEEDS ?= 1
 STEP ?= A1
 PROFILE_ROWS ?= 10000
 
@@ -28,6 +30,12 @@ test-all: lint test
 ## ITEM-1: figures with ratios to plain SQLite in the same run, also in .build/bench.json.
 bench: build
 	.build/release/kenh-bench --rows $(ROWS)
+
+## Simulate an organisation whose lines, disks, clocks and backups fail: faults by kind, and a hash of all that happened
+## (SEED=n, STEPS=n events, SEEDS=n of them from SEED on). A failing seed prints a shrunk history.
+sim: setup
+	$(SWIFT) build -c release --product kenh-sim
+	.build/release/kenh-sim $(SEED) $(STEPS) $(SEEDS)
 
 ## Count the instructions of one step: make profile STEP=A1 (L1 to C1; PROFILE_ROWS=n).
 profile: build

@@ -67,6 +67,7 @@ let package = Package(
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
 
+        .target(name: "CFaultFS", dependencies: ["CSQLite"]),
         kenh("KenhMerge", []),
         kenh("KenhProtocol", ["KenhMerge", "CZstd", protobuf, crypto, structuredFields]),
         kenh("KenhStore", ["KenhMerge", "KenhProtocol", "CSQLite", grdb]),
@@ -88,7 +89,10 @@ let package = Package(
             swiftSettings: settings),
         kenh(
             "KenhTesting",
-            ["KenhMerge", "KenhProtocol", "KenhStore", "KenhCell", "KenhHub", "KenhHTTP", "KenhProgramme", logging]),
+            [
+                "CFaultFS", "KenhMerge", "KenhProtocol", "KenhStore", "KenhCell", "KenhHub", "KenhHTTP",
+                "KenhProgramme", logging,
+            ]),
         kenh(
             "KenhFuzzing",
             ["KenhMerge", "KenhProtocol", "KenhStore", "KenhCell", "KenhHub", "KenhSettings", grdb]),
@@ -100,6 +104,8 @@ let package = Package(
             ],
             path: "Tests/Benchmarks/kenh-bench",
             swiftSettings: settings),
+        .executableTarget(
+            name: "kenh-sim", dependencies: ["KenhTesting"], path: "Tests/Simulator/kenh-sim", swiftSettings: settings),
 
         tests("KenhMergeTests", ["KenhMerge", "KenhTesting"]),
         tests("KenhProtocolTests", ["KenhMerge", "KenhProtocol", "KenhTesting", crypto]),

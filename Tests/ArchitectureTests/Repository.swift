@@ -20,7 +20,7 @@ struct Repository {
             at: root.appendingPathComponent("Sources"), includingPropertiesForKeys: [.isDirectoryKey],
             options: .skipsHiddenFiles)
         return try folders.filter { try $0.resourceValues(forKeys: [.isDirectoryKey]).isDirectory == true }
-            .map(\.lastPathComponent).filter { !Self.isShim($0) }.sorted()
+            .filter { !Self.isShim($0) }.map(\.lastPathComponent).sorted()
     }
 
     func files(of target: String) throws -> [SourceFile] {
@@ -34,7 +34,8 @@ struct Repository {
             }
     }
 
-    private static func isShim(_ name: String) -> Bool {
-        name.hasPrefix("C") && name.dropFirst().first?.isUppercase == true
+    /// Such a folder has a module map at its top and nothing to compile.
+    private static func isShim(_ folder: URL) -> Bool {
+        FileManager.default.fileExists(atPath: folder.appendingPathComponent("module.modulemap").path)
     }
 }

@@ -6,13 +6,17 @@ import KenhTesting
 /// | variable | what |
 /// |---|---|
 /// | `KENH_SIM_SEEDS` | a number of seeds from 0, or a range such as `100-199` |
-/// | `KENH_SIM_STEPS` | steps of each run |
+/// | `KENH_SIM_STEPS` | events of each run |
 /// | `KENH_SIM_ANY_CLOCK` | 1: clocks may be wrong beyond the tolerance where the centre's backup is put back |
+/// | `KENH_SIM_CLONES` | 1: cells are cloned |
+/// | `KENH_SIM_CENTRE` | 1: backups of the centre are put back |
 enum SimulationSettings {
     #if DEBUG
-        static let defaultSeeds: Range<UInt64> = 0..<8
+        static let defaultSeeds: Range<UInt64> = 0..<24
+        private static let defaultSteps = 500
     #else
-        static let defaultSeeds: Range<UInt64> = 0..<48
+        static let defaultSeeds: Range<UInt64> = 0..<400
+        private static let defaultSteps = 2_000
     #endif
 
     private static func value(_ name: String) -> String? { ProcessInfo.processInfo.environment[name] }
@@ -27,8 +31,11 @@ enum SimulationSettings {
     }
 
     static func plan(seed: UInt64) -> SimulationPlan {
-        SimulationPlan(
-            seed: seed, stepCount: value("KENH_SIM_STEPS").flatMap { Int($0) } ?? 150,
-            anyClock: value("KENH_SIM_ANY_CLOCK") == "1")
+        var options = SimulationPlan.Options()
+        options.hasAnyClock = value("KENH_SIM_ANY_CLOCK") == "1"
+        options.hasClones = value("KENH_SIM_CLONES") == "1"
+        options.hasCentreRestores = value("KENH_SIM_CENTRE") == "1"
+        return SimulationPlan(
+            seed: seed, eventLimit: value("KENH_SIM_STEPS").flatMap { Int($0) } ?? defaultSteps, options: options)
     }
 }

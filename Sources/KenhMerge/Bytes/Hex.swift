@@ -41,6 +41,14 @@ extension UInt64 {
         self = bytes.reduce(0) { $0 << 8 | UInt64($1) }
     }
 
+    /// The next eight bytes, the highest first.
+    @inlinable
+    init(nextBigEndian bytes: inout some IteratorProtocol<UInt8>) {
+        var value: UInt64 = 0
+        for _ in 0..<8 { value = value << 8 | UInt64(bytes.next() ?? 0) }
+        self = value
+    }
+
     public var bigEndianBytes: [UInt8] {
         withUnsafeBytes(of: bigEndian) { Array($0) }
     }

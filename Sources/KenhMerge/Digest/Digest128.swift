@@ -31,10 +31,11 @@ public struct Digest128: Hashable, Sendable {
 
     public var bytes: [UInt8] { high.bigEndianBytes + low.bigEndianBytes }
 
+    @inlinable
     public init?(bytes: some Collection<UInt8>) {
         guard bytes.count == 16 else { return nil }
-        self.init(
-            high: UInt64(bigEndianBytes: bytes.prefix(8)), low: UInt64(bigEndianBytes: bytes.dropFirst(8)))
+        var rest = bytes.makeIterator()
+        self.init(high: UInt64(nextBigEndian: &rest), low: UInt64(nextBigEndian: &rest))
     }
 }
 

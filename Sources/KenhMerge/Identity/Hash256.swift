@@ -6,6 +6,7 @@ public struct Hash256: Hashable, Comparable, Sendable {
     /// The "previous" of the first block of a lane and of the first entry of a log.
     public static let zero = Hash256(0, 0, 0, 0)
 
+    @inlinable
     public init(_ a: UInt64, _ b: UInt64, _ c: UInt64, _ d: UInt64) {
         words = (a, b, c, d)
     }
@@ -14,10 +15,10 @@ public struct Hash256: Hashable, Comparable, Sendable {
     @inlinable
     public init?(bytes: some Collection<UInt8>) {
         guard bytes.count == Self.byteCount else { return nil }
-        words = (
-            UInt64(bigEndianBytes: bytes.prefix(8)), UInt64(bigEndianBytes: bytes.dropFirst(8).prefix(8)),
-            UInt64(bigEndianBytes: bytes.dropFirst(16).prefix(8)), UInt64(bigEndianBytes: bytes.dropFirst(24))
-        )
+        var rest = bytes.makeIterator()
+        self.init(
+            UInt64(nextBigEndian: &rest), UInt64(nextBigEndian: &rest), UInt64(nextBigEndian: &rest),
+            UInt64(nextBigEndian: &rest))
     }
 
     public var bytes: [UInt8] {
@@ -47,6 +48,7 @@ public struct HashPrefix: Hashable, Comparable, Sendable {
 
     public static let byteCount = 16
 
+    @inlinable
     public init(_ high: UInt64, _ low: UInt64) {
         self.high = high
         self.low = low
@@ -55,8 +57,8 @@ public struct HashPrefix: Hashable, Comparable, Sendable {
     @inlinable
     public init?(bytes: some Collection<UInt8>) {
         guard bytes.count == Self.byteCount else { return nil }
-        high = UInt64(bigEndianBytes: bytes.prefix(8))
-        low = UInt64(bigEndianBytes: bytes.dropFirst(8))
+        var rest = bytes.makeIterator()
+        self.init(UInt64(nextBigEndian: &rest), UInt64(nextBigEndian: &rest))
     }
 
     public var bytes: [UInt8] { high.bigEndianBytes + low.bigEndianBytes }

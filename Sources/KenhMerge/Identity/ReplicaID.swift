@@ -15,8 +15,8 @@ public struct ReplicaID: Hashable, Comparable, Sendable {
     @inlinable
     public init?(bytes: some Collection<UInt8>) {
         guard bytes.count == Self.byteCount else { return nil }
-        high = UInt64(bigEndianBytes: bytes.prefix(8))
-        low = UInt64(bigEndianBytes: bytes.dropFirst(8))
+        var rest = bytes.makeIterator()
+        self.init(high: UInt64(nextBigEndian: &rest), low: UInt64(nextBigEndian: &rest))
     }
 
     public static func random(using generator: inout some RandomNumberGenerator) -> ReplicaID {

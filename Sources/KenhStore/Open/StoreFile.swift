@@ -1,27 +1,76 @@
 import CSQLite
-import Foundation
 import KenhMerge
 
 /// What a store's file must look like before anything is done with it.
 enum StoreFile {
     private static let magic = Array("SQLite format 3\0".utf8)
+    /// SQLITE_IOERR_SHORT_READ.
+    private static let shortRead = SQLITE_IOERR | 2 << 8
 
-    /// Looks at the file without SQLite, so that nothing is changed in a file that is none of ours.
+    /// Looks at the file before any connection does, so that nothing is changed in a file that is none of ours.
     static func check(_ path: String, mustExist: Bool) throws(StoreError) {
         guard path != ":memory:" else { return }
-        guard let file = fopen(path, "rb") else {
+        guard let head = head(path) else {
             guard mustExist else { return }
             throw StoreError(
                 .notFound, "there is no store at \(path)", advice: "check --home, or join with kenh join URL")
         }
-        defer { fclose(file) }
-        var head = [UInt8](repeating: 0, count: magic.count)
-        let count = fread(&head, 1, head.count, file)
-        guard count == 0 || head == magic else {
+        guard head.isEmpty || head == magic || isHalfMade(head, path) else {
             throw StoreError(
                 .notADatabase, "\(path) is no SQLite database",
                 advice: "check --home, or restore a backup; it was not touched")
         }
+    }
+
+    /// The power was cut when the file was made: its first page did not reach the disk or only in parts, and the journal
+    /// beside it takes back what did.
+    private static func isHalfMade(_ head: [UInt8], _ path: String) -> Bool {
+        guard zip(head, magic).allSatisfy({ $0 == 0 || $0 == $1 }), let journal = self.head(path + "-journal") else {
+            return false
+        }
+        return !journal.isEmpty
+    }
+
+    /// The first bytes of a file, nil where there is none. What cannot be read is left to SQLite to complain of.
+    ///
+    /// Through SQLite's VFS, because POSIX locks belong to the process: to close the file here by ourselves would let go
+    /// of the locks that another connection of this process holds on it.
+    private static func head(_ path: String) -> [UInt8]? {
+        guard let vfs = sqlite3_vfs_find(nil) else { return [] }
+        var full = [CChar](repeating: 0, count: Int(vfs.pointee.mxPathname) + 1)
+        guard vfs.pointee.xFullPathname(vfs, path, Int32(full.count), &full) & 0xff == SQLITE_OK else { return [] }
+        // The first says no of an empty file, the second of one that may not be written.
+        guard [SQLITE_ACCESS_EXISTS, SQLITE_ACCESS_READWRITE].contains(where: { isThere(full, $0, vfs) }) else {
+            return nil
+        }
+        guard let name = sqlite3_create_filename(full, "", "", 0, nil) else { return [] }
+        defer { sqlite3_free_filename(name) }
+        return read(name, vfs)
+    }
+
+    /// True, too, where that cannot be found out.
+    private static func isThere(_ path: [CChar], _ how: Int32, _ vfs: UnsafeMutablePointer<sqlite3_vfs>) -> Bool {
+        var answer: Int32 = 0
+        return vfs.pointee.xAccess(vfs, path, how, &answer) != SQLITE_OK || answer != 0
+    }
+
+    private static func read(_ name: UnsafePointer<CChar>, _ vfs: UnsafeMutablePointer<sqlite3_vfs>) -> [UInt8] {
+        let room = UnsafeMutableRawPointer.allocate(byteCount: Int(vfs.pointee.szOsFile), alignment: 16)
+        defer { room.deallocate() }
+        room.initializeMemory(as: UInt8.self, repeating: 0, count: Int(vfs.pointee.szOsFile))
+        let file = room.assumingMemoryBound(to: sqlite3_file.self)
+        let flags = SQLITE_OPEN_READONLY | SQLITE_OPEN_MAIN_DB
+        guard vfs.pointee.xOpen(vfs, name, file, flags, nil) == SQLITE_OK, let methods = file.pointee.pMethods else {
+            return []
+        }
+        defer { _ = methods.pointee.xClose(file) }
+        var head = [UInt8](repeating: 0, count: magic.count)
+        let code = methods.pointee.xRead(file, &head, Int32(head.count), 0)
+        guard code != SQLITE_OK else { return head }
+        var size: Int64 = 0
+        guard code == shortRead, methods.pointee.xFileSize(file, &size) == SQLITE_OK else { return [] }
+        // SQLite calls a file of one byte empty, because on some systems it writes one itself.
+        return size > 0 ? Array(head.prefix(Int(size))) : head[0] == 0 ? [] : [head[0]]
     }
 
     static func checkVersion(_ sql: StatementCache) throws(StoreError) {

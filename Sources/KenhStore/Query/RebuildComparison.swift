@@ -18,13 +18,18 @@ struct RebuildComparison {
     }
 
     func run(_ report: inout VerifyReport, _ steps: inout VerifyProgress) throws {
+        if let path = core.limits.rebuildPath { return try run(in: path, &report, &steps) }
         let folder = FileManager.default.temporaryDirectory.appending(path: "kenh-verify-\(UUID().uuidString)")
         do { try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true) } catch {
             throw StoreError(
                 .io, "there is no room for a rebuild: \(error)", advice: "free some space in \(folder.path)")
         }
         defer { try? FileManager.default.removeItem(at: folder) }
-        let copy = try Store(path: folder.appending(path: "rebuilt.db").path, schema: schema)
+        try run(in: folder.appending(path: "rebuilt.db").path, &report, &steps)
+    }
+
+    private func run(in path: String, _ report: inout VerifyReport, _ steps: inout VerifyProgress) throws {
+        let copy = try Store(path: path, schema: schema)
         try fill(copy, &steps)
         let unsealed = try UnsealedRows(core)
         let found = try copy.reading { rebuilt in

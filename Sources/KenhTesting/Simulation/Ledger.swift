@@ -58,6 +58,8 @@ struct Ledger {
     }
 
     private(set) var entries: [Entry] = []
+    /// Places in `entries` by row, to find a row's without going through all.
+    private var placesByRow: [LedgerPlace: [Int]] = [:]
     /// Values that somebody had before their eyes when they wrote the column or deleted the row.
     private(set) var seen: [LedgerPlace: Set<Value>] = [:]
     /// Values of transactions that were not committed.
@@ -71,6 +73,7 @@ struct Ledger {
         misplaced.formUnion(draft.misplaced)
         for row in draft.deleted { seeUnknown(row) }
         for write in draft.writes {
+            placesByRow[Self.row(write.place.table, write.place.id), default: []].append(entries.count)
             entries.append(
                 Entry(
                     place: write.place, value: write.value, node: node, isUnique: write.isUnique,
@@ -80,7 +83,8 @@ struct Ledger {
 
     /// A delete reaches the columns, too, that its writer's schema does not have.
     private mutating func seeUnknown(_ row: LedgerDraft.DeletedRow) {
-        for entry in entries where entry.place.table == row.table && entry.place.id == row.id {
+        for place in placesByRow[Self.row(row.table, row.id)] ?? [] {
+            let entry = entries[place]
             guard !row.knownColumns.contains(entry.place.column) else { continue }
             seen[entry.place, default: []].insert(entry.value)
         }

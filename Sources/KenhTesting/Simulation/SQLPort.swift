@@ -2,7 +2,7 @@ import KenhMerge
 import KenhStore
 
 /// A way to run SQL in one transaction of a store's file.
-protocol SQLPort {
+package protocol SQLPort {
     func run(_ sql: String, _ arguments: [Value]) throws
     func rows(_ sql: String, _ arguments: [Value]) throws -> [[Value]]
 }
@@ -18,30 +18,18 @@ struct OwnWrites: SQLPort {
     }
 }
 
-/// Another program that knows nothing of Kenh: a plain connection of its own.
-struct PlainSQL: SQLPort {
+/// Another program that knows nothing of Kenh.
+package struct PlainSQL: SQLPort {
     let statements: StatementCache
 
-    func run(_ sql: String, _ arguments: [Value]) throws { _ = try rows(sql, arguments) }
+    package func run(_ sql: String, _ arguments: [Value]) throws { _ = try rows(sql, arguments) }
 
-    func rows(_ sql: String, _ arguments: [Value]) throws -> [[Value]] {
+    package func rows(_ sql: String, _ arguments: [Value]) throws -> [[Value]] {
         let statement = try statements(sql)
         defer { statement.reset() }
         for (i, value) in arguments.enumerated() { statement.bind(Int32(i + 1), copying: value) }
         var rows: [[Value]] = []
         while try statement.step() { rows.append((0..<statement.columnCount).map { statement.value(Int32($0)) }) }
         return rows
-    }
-
-    /// Runs `body` in one transaction. The time that the triggers took from the machine becomes the simulated one.
-    static func write(_ path: String, at milliseconds: Int64, _ body: (PlainSQL) throws -> Void) throws {
-        let file = try DurableDatabase(path: path, applicationID: 0x4B45_4E48, format: .max, ddl: "")
-        try file.write { statements in
-            let port = PlainSQL(statements: statements)
-            let last = try port.rows("SELECT coalesce(max(seq), 0) FROM kenh_pending", [])
-            try body(port)
-            try port.run(
-                "UPDATE kenh_pending SET at = ?1 WHERE seq > ?2", [.integer(milliseconds), last.first?.first ?? 0])
-        }
     }
 }

@@ -5,7 +5,7 @@ import KenhMerge
 import KenhProtocol
 import KenhStore
 
-/// The centre of a simulated organisation: hub, log and merged view, in one folder, without a network.
+/// The centre of a simulated organisation: hub, log and merged view, on one disk, without a network.
 public final class SimulatedCentre {
     public let node: SimulatedNode
     private let identity: HubIdentity
@@ -22,7 +22,9 @@ public final class SimulatedCentre {
 
     private func parts() throws -> (hub: Hub, log: FaultyLog, view: CentreView) {
         if let open { return open }
-        let log = FaultyLog(try SQLiteLog(path: node.folder.appending(path: "log.db").path, newEpoch: epoch))
+        let log = FaultyLog(
+            try SQLiteLog(
+                path: node.disk.path("log.db"), newEpoch: epoch, openedAtMilliseconds: node.clock.milliseconds))
         let hub = Hub(
             log: log, identity: identity, clock: { [clock = node.clock] in clock.milliseconds },
             random: { [random = node.random] in random.make() })
@@ -33,6 +35,9 @@ public final class SimulatedCentre {
 
     func hub() throws -> Hub { try parts().hub }
 
+    /// Nil where the centre is not running.
+    var openLog: FaultyLog? { open?.log }
+
     func log() throws -> FaultyLog { try parts().log }
 
     func catchUp() throws { try parts().view.catchUp() }
@@ -42,16 +47,16 @@ public final class SimulatedCentre {
         node.close()
     }
 
-    /// - Returns: whether it was dead.
+    /// - Returns: whether it was down.
     @discardableResult
-    func rise() throws -> Bool {
-        if node.isDead { open = nil }
-        return try node.rise()
+    func rise() -> Bool {
+        if node.disk.isDown { open = nil }
+        return node.rise()
     }
 
-    func putBack(_ copy: URL) throws {
+    func putBack(_ copy: RAMDisk) {
         open = nil
-        try node.putBack(copy)
+        node.putBack(copy)
     }
 
     // MARK: what it answers
@@ -74,7 +79,7 @@ public final class SimulatedCentre {
             }
         }
         // Whatever the dead had in hand reaches nobody.
-        guard !node.isDead else { throw CellError(.unreachable, "the centre fell silent", recovery: .retry) }
+        guard !node.disk.isDown else { throw CellError(.unreachable, "the centre fell silent", recovery: .retry) }
         return Parcel(body, nonce: parcel.nonce)
     }
 

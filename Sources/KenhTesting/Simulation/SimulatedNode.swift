@@ -1,105 +1,97 @@
-import Foundation
 import KenhMerge
 import KenhProtocol
 import KenhStore
 
-/// A machine with a folder, a clock and a store, which can die at any point and come up again.
+/// A machine with a disk, a clock and a store, which can die at any I/O and come up again.
 public final class SimulatedNode {
     /// 0 is the centre.
     public let number: Int
-    public let folder: URL
+    public let disk: RAMDisk
+    /// Where deep checks make their copies.
+    private let scratch: RAMDisk
     public let clock: SkewedClock
     public let random: RandomSource
     public let identity: StoreIdentity
     public private(set) var schema: Schema
     private let limits: WorkLimits
     private var opened: Store?
-
-    var storePath: String { folder.appending(path: "kenh.db").path }
+    private var plain: PlainFile?
+    /// Values that lost a conflict and that people see beside the tables; nil where they may have changed.
+    var losers: [LedgerPlace: Set<Value>]?
+    /// What had struck the disk when it was last looked at.
+    var struck = RAMDisk.Tally()
 
     init(
-        number: Int, folder: URL, world: ManualClock, seed: UInt64, identity: StoreIdentity, schema: Schema,
-        limits: WorkLimits
-    ) throws {
+        number: Int, world: ManualClock, seed: UInt64, identity: StoreIdentity, schema: Schema, limits: WorkLimits,
+        disk: RAMDisk? = nil, scratch: RAMDisk
+    ) {
         self.number = number
-        self.folder = folder
+        self.disk = disk ?? RAMDisk(seed: seed)
+        self.scratch = scratch
         self.identity = identity
         self.schema = schema
+        var limits = limits
+        limits.rebuildPath = scratch.path("rebuilt.db")
         self.limits = limits
         clock = SkewedClock(world: world)
         random = RandomSource(seed: seed)
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     }
 
     /// The store, opened where it is not open.
     func store() throws -> Store {
         if let opened { return opened }
         let store = try Store(
-            path: storePath, schema: schema, limits: limits, clock: { [clock] in clock.milliseconds },
+            path: disk.path("kenh.db"), schema: schema, limits: limits, clock: { [clock] in clock.milliseconds },
             random: { [random] in random.make() })
         opened = store
         return store
     }
 
-    /// Drops the store without a word, as when its process ends.
-    func close() { opened = nil }
+    /// The other program's connection, opened where it is not open.
+    func plainFile() throws -> PlainFile {
+        if let plain { return plain }
+        let file = try PlainFile(disk.path("kenh.db"))
+        plain = file
+        return file
+    }
+
+    /// Drops what is open without a word, as when the processes end.
+    func close() {
+        opened = nil
+        plain = nil
+        losers = nil
+    }
 
     func upgrade(to schema: Schema) {
         close()
         self.schema = schema
     }
 
-    // MARK: files
+    func verify(deep: Bool) throws -> VerifyReport {
+        scratch.erase()
+        return try store().verify(deep: deep)
+    }
 
-    /// Copies the folder as it lies on the disk at this moment, in the middle of a transaction, too.
-    func copy(to target: URL) throws { try Self.replace(target, with: folder) }
+    /// A second machine with a copy of the disk as it lies at this moment, and with the same identity.
+    func clone(number: Int, world: ManualClock, seed: UInt64) -> SimulatedNode {
+        SimulatedNode(
+            number: number, world: world, seed: seed, identity: identity, schema: schema, limits: limits,
+            disk: disk.copy(seed: seed), scratch: scratch)
+    }
 
-    /// Puts a copy in the place of the folder.
-    func putBack(_ copy: URL) throws {
+    /// Puts a copy in the place of the disk's files.
+    func putBack(_ copy: RAMDisk) {
         close()
-        try Self.replace(folder, with: copy)
+        disk.replace(with: copy)
     }
 
-    private static func replace(_ target: URL, with source: URL) throws {
-        try? FileManager.default.removeItem(at: target)
-        try FileManager.default.createDirectory(at: target, withIntermediateDirectories: true)
-        for name in try FileManager.default.contentsOfDirectory(atPath: source.path) where !name.hasSuffix("-shm") {
-            try FileManager.default.copyItem(at: source.appending(path: name), to: target.appending(path: name))
-        }
-    }
-
-    // MARK: death
-
-    private var lastImage: URL { folder.deletingLastPathComponent().appending(path: "image-\(number)") }
-
-    /// Lets the machine die when its clock is read for the `reads`-th time: what its disk held then is all that stays.
-    func die(afterReads reads: Int) {
-        let (source, target) = (folder, lastImage)
-        clock.ring(afterReads: reads) { try? Self.replace(target, with: source) }
-    }
-
-    var isDead: Bool { clock.hasRung }
-
-    /// Brings a dead machine up with the disk that it died with.
-    /// - Returns: whether it was dead.
+    /// Brings a machine up that was killed or cut, with what its disk has left.
+    /// - Returns: whether it was down.
     @discardableResult
-    func rise() throws -> Bool {
-        defer { clock.disarm() }
-        guard isDead else { return false }
-        try putBack(lastImage)
+    func rise() -> Bool {
+        guard disk.isDown else { return false }
+        close()
+        disk.start()
         return true
     }
-
-    // MARK: disk
-
-    /// Leaves room for so many more pages in the store's file.
-    func limitDisk(pages: Int) throws {
-        let store = try store()
-        guard case .integer(let count)? = try store.rows("PRAGMA page_count").first.map({ $0["page_count"] }) else {
-            return
-        }
-        _ = try store.rows("PRAGMA max_page_count = \(count + Int64(pages))")
-    }
-
-    func unlimitDisk() throws { _ = try store().rows("PRAGMA max_page_count = 1073741823") }
 }

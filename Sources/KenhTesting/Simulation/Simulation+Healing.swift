@@ -1,34 +1,46 @@
 import KenhCell
 import KenhMerge
+import KenhProtocol
 import KenhStore
 
 extension Simulation {
     /// After so many rounds everybody must have everything.
     static let roundLimit = 4
 
-    /// Mends all lines and clocks, lets everybody sync, and checks what must hold then; and once more after all have
-    /// the newest schema.
+    /// Mends all lines, disks and clocks, lets everybody sync, and checks what must hold then; and once more after all
+    /// have the newest schema.
     func heal() throws {
-        for (cell, link) in zip(cells, links) {
-            cell.clock.set(offset: 0)
-            link.percent = 0
+        queue.removeAll()
+        centre.openLog?.fail(nil)
+        for node in nodes {
+            abort(node)
+            node.disk.disarm()
+            node.disk.limit(roomBytes: nil)
+            node.clock.set(offset: 0)
         }
         try settle()
-        try check(isDeep: false)
+        try checkDigests()
         for cell in cells where cell.schema.version < SimulatedSchema.second.version {
             cell.upgrade(to: SimulatedSchema.second)
         }
         try settle()
-        try check(isDeep: true)
+        try checkStores()
+        try checkDigests()
         try checkTables()
         try checkLedger()
         for node in nodes { trace.add("\(node.number) \(try digests(node))") }
+    }
+
+    private func digests(_ node: SimulatedNode) throws -> String {
+        try node.store().settledDigests().sorted { $0.key < $1.key }.map { "\($0.key) \($0.value.bytes.hex)" }
+            .joined(separator: ", ")
     }
 
     private func settle() throws {
         var open: [String] = []
         for _ in 0..<Self.roundLimit {
             world.advance(milliseconds: 1_000)
+            SQLiteTime.set(world.milliseconds)
             try centre.catchUp()
             open = []
             for cell in cells { open += try settle(cell) }
@@ -40,7 +52,11 @@ extension Simulation {
     }
 
     private func settle(_ cell: SimulatedNode) throws -> [String] {
-        let report = try run(cell, up: 4 << 20, down: 8 << 20)
+        let link = MendedLine { [centre] in try centre.answer($0, from: cell.identity.key.publicKey) }
+        let sync = CellSync(
+            store: try cell.store(), identity: cell.identity, centre: centre.servingKey, link: link,
+            clock: { cell.clock.milliseconds })
+        let report = try sync.run()
         guard report.unequalChannels.isEmpty else {
             throw SimulationFailure("cell \(cell.number) differs from the centre in \(report.unequalChannels)")
         }

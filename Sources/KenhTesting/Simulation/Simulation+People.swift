@@ -17,7 +17,7 @@ extension Simulation {
     }
 
     func importRows(_ rows: Int, _ node: SimulatedNode, salt: UInt64) throws -> String {
-        if rows > 200 { count(.manyBlocks) }
+        if rows > 200 { count(.bulkImport) }
         let random = SeededGenerator(seed: salt)
         return try transact(node, salt: salt, random: random, isPlain: salt.isMultiple(of: 2)) { user in
             try user.importRows(rows)
@@ -29,42 +29,77 @@ extension Simulation {
         _ body: (inout UserTransaction) throws -> Void
     ) throws -> String {
         let store = try node.store()
-        let losers = Self.losers(try store.conflicts())
+        let losers = try losers(node)
+        let before = try lastPending(node)
         var draft = LedgerDraft()
+        var after = before
         func write(_ port: any SQLPort) throws {
             var user = UserTransaction(
                 port: port, tables: node.schema.tables, losers: losers, random: random,
                 values: ValueSource(salt: salt))
             defer { draft = user.draft }
             try body(&user)
+            after = Self.integer(try port.rows(Self.lastPendingQuery, []).first?.first)
         }
         do {
             if isPlain {
-                try PlainSQL.write(node.storePath, at: node.clock.milliseconds) { try write($0) }
+                try node.plainFile().write { try write($0) }
             } else {
                 try store.write(officer: Self.officer(salt)) { try write(OwnWrites(transaction: $0)) }
             }
         } catch {
-            ledger.rollBack(draft)
-            return try takenBack(error)
+            return try settle(error, draft, node, before: before, after: after)
         }
         return enter(draft, node)
     }
 
-    private func takenBack(_ error: any Error) throws -> String {
-        guard error is ChangeOfMind else { throw error }
-        count(.rollback)
-        return "taken back"
+    // MARK: what became of a transaction
+
+    private static let lastPendingQuery = "SELECT coalesce(max(seq), 0) FROM kenh_pending"
+
+    private static func integer(_ value: Value?) -> Int64 {
+        if case .integer(let x)? = value { x } else { 0 }
     }
 
-    /// What was committed after the machine's death was never committed.
-    private func enter(_ draft: LedgerDraft, _ node: SimulatedNode) -> String {
-        guard !node.isDead else {
+    private func lastPending(_ node: SimulatedNode) throws -> Int64 {
+        let row = try node.store().rows(Self.lastPendingQuery).first
+        return Self.integer(row.flatMap { row in row.columns.first.map { row[$0] } })
+    }
+
+    /// A transaction that failed was taken back as a whole, or it was done as a whole and nobody was told.
+    private func settle(
+        _ error: any Error, _ draft: LedgerDraft, _ node: SimulatedNode, before: Int64, after: Int64
+    ) throws -> String {
+        node.losers = nil
+        lookAtDisks()
+        if error is ChangeOfMind { count(.rollback) }
+        guard isStruck || error is ChangeOfMind else {
             ledger.rollBack(draft)
-            return "dead"
+            throw error
         }
+        // Closed, so that what there is comes from the disk.
+        if isStruck { node.close() }
+        let found = try lastPending(node)
+        guard found == before || found == after else {
+            throw SimulationFailure("of changes \(before + 1) to \(after), those up to \(found) were kept")
+        }
+        guard found == before else { return enter(draft, node) + ", unknown" }
+        ledger.rollBack(draft)
+        return error is ChangeOfMind ? "taken back" : "failed"
+    }
+
+    private func enter(_ draft: LedgerDraft, _ node: SimulatedNode) -> String {
+        for place in draft.seen.keys { node.losers?[place] = nil }
         ledger.commit(draft, by: node.number)
         return "\(draft.writes.count) values, \(draft.deleted.count) deletes"
+    }
+
+    /// What people see beside the tables.
+    private func losers(_ node: SimulatedNode) throws -> [LedgerPlace: Set<Value>] {
+        if let known = node.losers { return known }
+        let losers = Self.losers(try node.store().conflicts())
+        node.losers = losers
+        return losers
     }
 
     private static func officer(_ salt: UInt64) -> String? {
@@ -103,7 +138,6 @@ extension Simulation {
             case .keptDespiteDelete: try keep(conflict, losers, store, node, salt: salt)
             }
             done.append("\(conflict.table) \(conflict.id)")
-            if node.isDead { break }
         }
         return done.joined(separator: ", ")
     }
@@ -119,9 +153,10 @@ extension Simulation {
     ) throws {
         var draft = LedgerDraft()
         draft.write(place, value, isUnique: false, seen: (losers[place] ?? []).union([shown]))
-        try store.resolve(
-            table: place.table, id: place.id, column: place.column, to: value, officer: Self.officer(salt))
-        _ = enter(draft, node)
+        try decided(draft, node) {
+            try store.resolve(
+                table: place.table, id: place.id, column: place.column, to: value, officer: Self.officer(salt))
+        }
     }
 
     private func keep(
@@ -135,7 +170,18 @@ extension Simulation {
             let shown = line?[column.name] ?? .null
             draft.write(place, shown, isUnique: false, seen: (losers[place] ?? []).union([shown]))
         }
-        try store.keep(table: conflict.table, id: conflict.id, officer: Self.officer(salt))
+        try decided(draft, node) {
+            try store.keep(table: conflict.table, id: conflict.id, officer: Self.officer(salt))
+        }
+    }
+
+    private func decided(_ draft: LedgerDraft, _ node: SimulatedNode, _ body: () throws -> Void) throws {
+        let before = try lastPending(node)
+        do { try body() } catch {
+            // One change, done or not.
+            _ = try settle(error, draft, node, before: before, after: before + 1)
+            throw error
+        }
         _ = enter(draft, node)
     }
 }

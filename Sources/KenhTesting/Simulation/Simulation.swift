@@ -1,56 +1,64 @@
-import Foundation
 import KenhCell
 import KenhHub
 import KenhMerge
 import KenhProtocol
 import KenhStore
 
-/// A whole organisation in one process and on one thread: a centre, cells, people, their clocks, disks and the lines
-/// between them, driven by the steps of a plan. The same plan gives the same ``trace``.
+/// A whole organisation in one process: a centre, cells, people, their clocks, disks and the lines between them. What
+/// happens, happens in the order of its virtual time, one event after the other. The same plan gives the same
+/// ``trace``.
 public final class Simulation {
     static let start: Int64 = 1_760_000_000_000
 
     public let plan: SimulationPlan
-    let folder: URL
     let world = ManualClock(milliseconds: Simulation.start)
     let centre: SimulatedCentre
-    private(set) var cells: [SimulatedNode] = []
-    private(set) var links: [FaultyLink] = []
+    var cells: [SimulatedNode] = []
+    var lines: [Line] = []
+    /// A cell's sync that waits for an answer.
+    var running: [Int: RunningSync] = [:]
+    var queue = EventQueue<SimulationEvent>()
+    var isCatchUpDue = false
+    /// Whether anything struck a disk during this event.
+    var isStruck = false
+    let scratch = RAMDisk(seed: 0)
+    let limits: WorkLimits
     var ledger = Ledger()
     /// How much of the ledger is surely at the centre, by node.
     var acknowledged: [Int: Int] = [:]
-    /// How long the ledger was when a node's folder was copied.
-    var backups: [Int: Int] = [:]
-    /// From where on in the ledger a node's copied folder may hold what was not sealed then.
+    /// Copies of disks, and how long the ledger was then.
+    var backups: [Int: (disk: RAMDisk, ledger: Int)] = [:]
+    /// From where on in the ledger a node's copied disk may hold what was not sealed then.
     var unsealed: [Int: Int] = [:]
     public internal(set) var trace = TraceHash()
+    /// Events that have happened.
+    public private(set) var eventCount = 0
+    /// Steps of the plan that have been played.
+    public private(set) var stepCount = 0
     private(set) var tally = FaultTally()
 
-    /// - Parameter folder: an empty one for the files of all nodes; the caller removes it.
-    public init(_ plan: SimulationPlan, folder: URL) throws {
+    public init(_ plan: SimulationPlan) throws {
         self.plan = plan
-        self.folder = folder
         var random = SeededGenerator(seed: plan.seed ^ 0x51D)
-        let limits = Self.limits(&random)
+        limits = Self.limits(&random)
         let setup = try CentreKeys(using: &random)
-        let node = try SimulatedNode(
-            number: 0, folder: folder.appending(path: "centre"), world: world, seed: random.next(),
-            identity: try setup.identity(using: &random), schema: SimulatedSchema.second, limits: limits)
+        let node = SimulatedNode(
+            number: 0, world: world, seed: random.next(), identity: try setup.identity(using: &random),
+            schema: SimulatedSchema.second, limits: limits, scratch: scratch)
         centre = SimulatedCentre(node: node, identity: setup.hub, epoch: .random(count: 16, using: &random))
+        SQLiteTime.set(world.milliseconds)
+        defer { SQLiteTime.clear() }
         for number in 1...plan.cellCount {
-            let cell = try SimulatedNode(
-                number: number, folder: folder.appending(path: "cell-\(number)"), world: world, seed: random.next(),
-                identity: try setup.identity(using: &random), schema: SimulatedSchema.first, limits: limits)
+            let cell = SimulatedNode(
+                number: number, world: world, seed: random.next(), identity: try setup.identity(using: &random),
+                schema: SimulatedSchema.first, limits: limits, scratch: scratch)
             try centre.enroll(cell: "CB\(number)", cell.identity)
             cells.append(cell)
-            let key = cell.identity.key.publicKey
-            links.append(
-                FaultyLink(world: world) { [centre] parcel in
-                    guard !cell.isDead else { throw CellError(.unreachable, "the cell fell silent", recovery: .retry) }
-                    return try centre.answer(parcel, from: key)
-                })
+            lines.append(Line(cell: number))
         }
     }
+
+    deinit { for cell in cells { abort(cell) } }
 
     /// Low, so that a few hundred rows make groups of several blocks.
     private static func limits(_ random: inout SeededGenerator) -> WorkLimits {
@@ -65,33 +73,61 @@ public final class Simulation {
 
     var nodes: [SimulatedNode] { [centre.node] + cells }
 
-    func node(_ number: Int) -> SimulatedNode { nodes[number % nodes.count] }
+    /// Cells' numbers go round among the cells; the centre is the centre.
+    func node(_ number: Int) -> SimulatedNode {
+        number == 0 ? centre.node : cells[(number - 1) % cells.count]
+    }
 
-    func count(_ kind: FaultKind) { tally.add(kind) }
+    func count(_ kind: FaultKind, _ count: Int = 1) { tally.add(kind, count) }
 
     /// Everything that struck, on the lines, too.
     public var faults: FaultTally {
         var result = tally
-        for link in links { result.add(link.tally) }
+        for line in lines { result.add(line.tally) }
         return result
     }
 
-    /// Plays the steps, heals everything and checks what must hold.
+    /// Plays the plan, heals everything and checks what must hold.
     /// - Throws: ``SimulationFailure``, or an error that nothing in the simulation accounts for.
     public func run() throws {
-        for (number, step) in plan.steps.enumerated() {
+        defer { SQLiteTime.clear() }
+        schedule(step: 0)
+        while eventCount < plan.eventLimit, let (time, event) = queue.next() {
+            world.milliseconds = max(time, world.milliseconds)
+            if isStale(event) { continue }
+            eventCount += 1
             do {
-                trace.add("\(number) \(step): \(try perform(step))")
-                try checkLinks()
-            } catch { throw SimulationFailure("step \(number), \(step): \(error)") }
+                let result = try perform(event)
+                trace.add(UInt64(bitPattern: time))
+                trace.add(result)
+            } catch { throw SimulationFailure("event \(eventCount), \(name(event)): \(error)") }
         }
         do { try heal() } catch { throw SimulationFailure("after healing: \(error)") }
     }
 
-    private func checkLinks() throws {
-        for (link, cell) in zip(links, cells) {
-            guard let violation = link.violations.first else { continue }
-            throw SimulationFailure("on the line of cell \(cell.number), \(violation)")
+    /// A timer whose answer has come is not worth a step.
+    private func isStale(_ event: SimulationEvent) -> Bool {
+        guard case .silence(let cell, let connection) = event else { return false }
+        return running[cell]?.awaited() != connection
+    }
+
+    func schedule(step number: Int) {
+        guard plan.steps.indices.contains(number) else { return }
+        stepCount = number
+        schedule(.step(number), after: 1 + plan.steps[number].afterMilliseconds)
+    }
+
+    func schedule(_ event: SimulationEvent, after milliseconds: Int64) {
+        queue.add(event, at: world.milliseconds + milliseconds)
+    }
+
+    private func name(_ event: SimulationEvent) -> String {
+        switch event {
+        case .step(let number): "step \(number), \(plan.steps[number])"
+        case .request(let sending): "a request of cell \(sending.cell)"
+        case .answer(_, let cell, _, _): "an answer to cell \(cell)"
+        case .silence(let cell, _): "cell \(cell) waits no longer"
+        case .catchUp: "the centre catches up"
         }
     }
 }

@@ -1,5 +1,5 @@
-/// One step of a simulation. Numbers are taken modulo what there is, and each step draws from a seed of its own, so
-/// that it has a meaning whatever was left out before it.
+/// One step of a simulation's plan. Numbers are taken modulo what there is, and each step draws from a seed of its own,
+/// so that it has a meaning whatever was left out before it.
 public struct SimulationStep: Hashable, Sendable {
     public enum Action: Hashable, Sendable {
         /// One transaction of somebody's: a few statements, by Kenh or by another program.
@@ -7,25 +7,31 @@ public struct SimulationStep: Hashable, Sendable {
         case importRows(Int)
         /// Somebody settles some of the conflicts that they see.
         case decide
-        /// A cell syncs; the centre takes its log in.
+        /// A cell begins to sync; the centre takes its log in.
         case sync
         /// A request of the cell's that was sent long ago comes to the centre once more.
         case replay
         /// The process ends between two transactions and comes up again.
         case crash
         case backUp, restore
+        /// A second machine goes on with a copy of the cell's disk.
+        case clone
         case upgrade
         case setClock(offsetMilliseconds: Int64, driftPerThousand: Int64)
-        case pass(milliseconds: Int64)
+        /// Nothing passes on the lines of this cell and so many after it.
+        case part(cells: Int, milliseconds: Int64)
+        /// The cell's requests arrive and no answer comes back.
+        case halfOpen(milliseconds: Int64)
     }
 
-    /// What goes wrong during the step, besides what the line does.
+    /// What goes wrong from this step on, besides what the line does.
     public enum Hazard: Hashable, Sendable {
         case none
-        /// The machine, or the centre's, dies at the given reading of its clock.
-        case death(reads: Int)
-        case centreDeath(reads: Int)
-        case fullDisk(pages: Int)
+        /// The disk of the node, or the centre's, meets a fault at one of its next I/Os.
+        case disk(RAMDisk.Fault, after: Int)
+        case centreDisk(RAMDisk.Fault, after: Int)
+        /// Until the node's next step.
+        case fullDisk(roomBytes: Int)
         case log(FaultyLog.Fault)
     }
 
@@ -33,12 +39,15 @@ public struct SimulationStep: Hashable, Sendable {
     public let node: Int
     public let action: Action
     public let hazard: Hazard
+    /// Between the step before and this one.
+    public let afterMilliseconds: Int64
     public let salt: UInt64
 }
 
 extension SimulationStep: CustomStringConvertible {
     public var description: String {
         let who = node == 0 ? "centre" : "cell \(node)"
-        return hazard == .none ? "\(who): \(action)" : "\(who): \(action), \(hazard)"
+        let what = hazard == .none ? "\(who): \(action)" : "\(who): \(action), \(hazard)"
+        return "+\(afterMilliseconds) ms \(what)"
     }
 }

@@ -10,5 +10,10 @@ public struct TraceHash: Sendable, Equatable, CustomStringConvertible {
         for byte in text.utf8 { state = (state ^ UInt64(byte)) &* 0x100_0000_01B3 }
     }
 
+    mutating func add(_ number: UInt64) {
+        state = (state ^ number) &* 0x100_0000_01B3
+        state ^= state >> 29
+    }
+
     public var description: String { state.bigEndianBytes.hex }
 }

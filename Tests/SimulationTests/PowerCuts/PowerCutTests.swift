@@ -1,0 +1,58 @@
+import Foundation
+import KenhTesting
+import Testing
+
+/// How many strikes: the environment variable `KENH_CUTS` asks for more.
+enum PowerCutSettings {
+    #if DEBUG
+        private static let defaultCount = 500
+    #else
+        private static let defaultCount = 5_000
+    #endif
+
+    static var count: Int {
+        ProcessInfo.processInfo.environment["KENH_CUTS"].flatMap { Int($0) } ?? defaultCount
+    }
+}
+
+@Suite struct PowerCutTests {
+    private func trial(_ number: Int) throws -> PowerCutTrial {
+        let scenarios = try PowerCutTrial.Scenario.all
+        return try PowerCutTrial(scenarios[number])
+    }
+
+    @Test("A power cut at any I/O loses nothing that was acknowledged, and leaves nothing by halves", arguments: 0..<7)
+    func cuts(scenario: Int) throws {
+        let trial = try trial(scenario)
+        let count = UInt64(PowerCutSettings.count / 7 + 1)
+        var strikes = 0
+        // Sectors of 4096 bytes, then of 512.
+        for seeds in [0..<count / 2, (count / 2 | 1)..<count + 2] {
+            let outcome = trial.run(.cut, seeds: seeds)
+            #expect(outcome.losses.isEmpty, "\(outcome.losses.count) of \(seeds.count): \(outcome.losses.first ?? "")")
+            strikes += outcome.tally.strikes
+        }
+        #expect(strikes >= Int(count), "every cut struck")
+    }
+
+    @Test(
+        "Nor does the end of the process, an I/O that fails, or a disk without room",
+        arguments: [RAMDisk.Fault.kill, .fail, .full], 0..<7)
+    func others(fault: RAMDisk.Fault, scenario: Int) throws {
+        let outcome = try trial(scenario).run(fault, seeds: 0..<UInt64(max(PowerCutSettings.count / 100, 30)))
+        #expect(outcome.losses.isEmpty, "\(outcome.losses.count) lost: \(outcome.losses.first ?? "")")
+        #expect(outcome.tally.strikes > 0)
+    }
+
+    @Test("A disk whose syncs are lies is found out in every scenario", arguments: 0..<7)
+    func lyingDisk(scenario: Int) throws {
+        let outcome = try trial(scenario).run(.cut, seeds: 0..<200, lies: .sync)
+        #expect(!outcome.losses.isEmpty, "\(outcome.tally)")
+    }
+
+    @Test("So is a disk that never syncs its folders: the journal comes back and takes the transaction with it")
+    func lyingFolder() throws {
+        let outcome = try trial(0).run(.cut, seeds: 0..<500, lies: .folder)
+        #expect(!outcome.losses.isEmpty, "\(outcome.tally)")
+    }
+}
