@@ -7,9 +7,6 @@ import KenhTesting
 /// |---|---|
 /// | `KENH_SIM_SEEDS` | a number of seeds from 0, or a range such as `100-199` |
 /// | `KENH_SIM_STEPS` | events of each run |
-/// | `KENH_SIM_ANY_CLOCK` | 1: clocks may be wrong beyond the tolerance where the centre's backup is put back |
-/// | `KENH_SIM_CLONES` | 1: cells are cloned |
-/// | `KENH_SIM_CENTRE` | 1: backups of the centre are put back |
 enum SimulationSettings {
     #if DEBUG
         static let defaultSeeds: Range<UInt64> = 0..<24
@@ -31,11 +28,7 @@ enum SimulationSettings {
     }
 
     static func plan(seed: UInt64) -> SimulationPlan {
-        var options = SimulationPlan.Options()
-        options.hasAnyClock = value("KENH_SIM_ANY_CLOCK") == "1"
-        options.hasClones = value("KENH_SIM_CLONES") == "1"
-        options.hasCentreRestores = value("KENH_SIM_CENTRE") == "1"
-        return SimulationPlan(
-            seed: seed, eventLimit: value("KENH_SIM_STEPS").flatMap { Int($0) } ?? defaultSteps, options: options)
+        SimulationPlan(
+            seed: seed, eventLimit: value("KENH_SIM_STEPS").flatMap { Int($0) } ?? defaultSteps)
     }
 }

@@ -15,8 +15,8 @@ import Testing
             Issue.record("\(SimulationRun.story(SimulationSettings.plan(seed: first.seed), attempts: 150))")
         }
         guard SimulationSettings.seeds.count >= SimulationSettings.defaultSeeds.count else { return }
-        #expect(Set(faults.missing).subtracting(FaultKind.optional) == [], "\(faults)")
-        #expect(FaultKind.allCases.count - FaultKind.optional.count >= 25)
+        #expect(faults.missing == [], "\(faults)")
+        #expect(FaultKind.allCases.count >= 25)
     }
 
     @Test("The same seed gives the same run")

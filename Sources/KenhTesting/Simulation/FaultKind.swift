@@ -20,7 +20,4 @@ public enum FaultKind: String, CaseIterable, Sendable {
 
     // People and versions.
     case rollback, mixedSchemas, bulkImport
-
-    /// Those that strike only where a plan asks for them.
-    public static let optional: Set<FaultKind> = [.cloned, .centreRestored]
 }

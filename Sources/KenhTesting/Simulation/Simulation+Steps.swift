@@ -104,8 +104,8 @@ extension Simulation {
 
     private func restore(_ node: SimulatedNode) -> String {
         guard let backup = backups[node.number] else { return "no backup" }
-        ledger.mayRepeat(node.number, from: unsealed[node.number] ?? 0, to: backup.ledger)
         abort(node)
+        ledger.mayRepeat(node.number, from: unsealed[node.number] ?? 0, to: backup.ledger)
         if node.number == 0 {
             count(.centreRestored)
             centre.putBack(backup.disk)
@@ -122,6 +122,8 @@ extension Simulation {
     private func clone(_ node: SimulatedNode, salt: UInt64) -> String {
         guard node.number > 0, cells.count < plan.cellCount + 2 else { return "no clone" }
         count(.cloned)
+        // What is not sealed is sealed on both machines.
+        ledger.mayRepeat(node.number, from: acknowledged[node.number] ?? 0, to: ledger.count)
         let clone = node.clone(number: cells.count + 1, world: world, seed: salt)
         cells.append(clone)
         lines.append(Line(cell: clone.number))

@@ -3,8 +3,6 @@ struct SimulationDraw {
     var random: SeededGenerator
     let nodes: Int
     let restores: SimulationPlan.Restores
-    /// Clocks are never wrong by more than the tolerance.
-    let isTolerable: Bool
     let hasClones: Bool
 
     private static let minute: Int64 = 60_000
@@ -54,11 +52,10 @@ struct SimulationDraw {
     private mutating func clock() -> SimulationStep.Action {
         let offset = [Self.minute, 3 * 60 * Self.minute, 40 * Self.day, 5 * 365 * Self.day, 60 * 365 * Self.day]
         let wrong = offset[random.below(offset.count)] + Int64(random.below(100_000))
-        let size = isTolerable ? Self.minute : wrong
         let isAhead = random.chance(percent: 50)
-        let drift = Int64(!isTolerable && random.chance(percent: 33) ? random.below(20) : 0)
+        let drift = Int64(random.chance(percent: 33) ? random.below(20) : 0)
         return .setClock(
-            offsetMilliseconds: isAhead ? size : -size, driftPerThousand: isAhead ? drift : -drift)
+            offsetMilliseconds: isAhead ? wrong : -wrong, driftPerThousand: isAhead ? drift : -drift)
     }
 
     private mutating func hazard(_ action: SimulationStep.Action) -> SimulationStep.Hazard {

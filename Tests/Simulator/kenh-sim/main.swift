@@ -2,7 +2,6 @@ import Foundation
 import KenhTesting
 
 // kenh-sim [SEED [STEPS [SEEDS]]]: plays an organisation's life from a seed, or that of so many seeds from this one.
-// KENH_SIM_CLONES=1 adds clones of cells, KENH_SIM_CENTRE=1 backups of the centre that are put back.
 
 let arguments = CommandLine.arguments.dropFirst().map { UInt64($0) }
 guard arguments.count <= 3, !arguments.contains(nil) else {
@@ -14,10 +13,7 @@ let seed = numbers.first ?? 1
 let steps = numbers.count > 1 ? Int(clamping: numbers[1]) : 2_000
 let seeds = seed..<seed + (numbers.count > 2 ? numbers[2] : 1)
 
-var options = SimulationPlan.Options()
-options.hasClones = ProcessInfo.processInfo.environment["KENH_SIM_CLONES"] == "1"
-options.hasCentreRestores = ProcessInfo.processInfo.environment["KENH_SIM_CENTRE"] == "1"
-let plan = { @Sendable [options] seed in SimulationPlan(seed: seed, eventLimit: steps, options: options) }
+let plan = { @Sendable seed in SimulationPlan(seed: seed, eventLimit: steps) }
 
 let outcomes = SimulationRun.sweep(seeds, plan: plan)
 var faults = FaultTally()
