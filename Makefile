@@ -48,6 +48,18 @@ profile: build
 	    .build/profile.out
 	@callgrind_annotate .build/profile.out | grep -m 40 '%)'
 
+REPRO_1 := KenhHubTests.RestoreTests/verdicts
+REPRO_2 := KenhHubTests.RestoreTests/receipts
+REPRO_3 := FuzzTests
+REPRO_4 := FuzzTests
+REPRO_5 := FuzzTests
+REPRO_6 := SimulationTests.PowerCutTests/cuts
+REPRO_7 := KenhHubTests.DamageTests/log
+
+## Run the test of one bug of the list in Tests/README.md (make repro-1).
+repro-%: build
+	$(SWIFT) test -c release --skip-build --filter '$(REPRO_$*)'
+
 ## Work through the soak column of the reliability table (MINUTES=60, needs root for ext4), see Tests/README.md.
 soak: build
 	Tests/Soak/soak.py --minutes $(or $(MINUTES),60)

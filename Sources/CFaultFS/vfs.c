@@ -368,6 +368,8 @@ int kenh_faultfs_register(void) {
     pthread_mutex_lock(&once);
     int code = SQLITE_OK;
     if (!system_vfs) {
+        /* Its count of memory is one lock for all threads; nobody asks for it. Refused where SQLite runs already. */
+        sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
         code = sqlite3_initialize();
         system_vfs = sqlite3_vfs_find(NULL);
         vfs = *system_vfs;

@@ -61,15 +61,14 @@ def program(arguments):
 
 
 def simulation(seed):
-    seeds = 40
-    failure = tests("simulation", {"KENH_SIM_SEEDS": f"{seed * seeds}-{seed * seeds + seeds - 1}",
-                                   "KENH_SIM_STEPS": 2000}, "SimulationTests.SimulationTests/organisations")
-    return seeds * 2000, failure
+    count = 200
+    code, line = program([os.path.join(RELEASE, "kenh-sim"), str(seed * count), "2000", str(count)])
+    return count * 2000, None if code == 0 else line
 
 
 def power_cuts(seed):
     count = 20000
-    return count, tests("power cuts", {"KENH_POWER_CUTS": count, "KENH_POWER_CUT_SEED": seed}, "PowerCut")
+    return count, tests("power cuts", {"KENH_CUTS": count}, "SimulationTests.PowerCutTests/cuts")
 
 
 def kills(seed):

@@ -28,10 +28,8 @@ extension Store {
 
     /// Seals what is pending and reads the next blocks to send.
     public func outbox(as identity: StoreIdentity, limitBytes: Int) throws(StoreError) -> Outbox {
-        try transaction { db, core in
-            try Self.withoutCapture(db) {
-                _ = try sealer(core, identity).seal()
-            }
+        try transaction(isCaptured: false) { _, core in
+            _ = try sealer(core, identity).seal()
             let blocks = try core.blocks.unsent(limitBytes: limitBytes, limitCount: Limits.blocksPerRequest)
             let read = try core.sql("SELECT count(*) FROM kenh_block WHERE sequence IS NULL")
             defer { read.reset() }

@@ -86,7 +86,8 @@ public final class Store: Sendable {
             try StoreFile.create(core.sql)
             if try SchemaInstaller(schema: schema, sql: core.sql, meta: core.meta).install() {
                 try core.refresh()
-                try withoutCapture(db) { try Rebuilder(core: core).showWhatWasKept() }
+                core.capture(false)
+                try Rebuilder(core: core).showWhatWasKept()
             }
             return .commit
         }
@@ -97,9 +98,14 @@ public final class Store: Sendable {
     // MARK: transactions
 
     /// Runs `body` in one immediate transaction with what is kept in memory up to date.
-    func transaction<T>(_ body: (Database, StoreCore) throws -> T) throws(StoreError) -> T {
+    ///
+    /// - Parameter isCaptured: false for what Kenh itself writes of others' changes.
+    func transaction<T>(
+        isCaptured: Bool = true, _ body: (Database, StoreCore) throws -> T
+    ) throws(StoreError) -> T {
         do {
             return try queue.inDatabase { db in
+                core.capture(isCaptured)
                 var result: T?
                 do {
                     try db.inTransaction(.immediate) {
@@ -131,14 +137,6 @@ public final class Store: Sendable {
                 return result
             }
         } catch { throw StoreError(wrapping: error) }
-    }
-
-    /// Runs `body` with triggers off, so that what Kenh itself writes is not captured.
-    static func withoutCapture<T>(_ db: Database, _ body: () throws -> T) throws -> T {
-        guard let handle = db.sqliteConnection else { throw StoreError(.io, "the store has no connection") }
-        kenh_enable_triggers(handle, 0)
-        defer { kenh_enable_triggers(handle, 1) }
-        return try body()
     }
 
     // MARK: reading and writing
@@ -180,17 +178,23 @@ public final class Store: Sendable {
     /// Rows of a query, read outside any transaction of one's own.
     public func rows(_ sql: String, _ arguments: [Value] = []) throws(StoreError) -> [StoredRow] {
         do {
-            return try queue.inDatabase { try StoreTransaction(db: $0).rows(sql, arguments) }
+            return try queue.inDatabase { db in
+                if !Self.onlyReads(sql) { core.capture(true) }
+                return try StoreTransaction(db: db).rows(sql, arguments)
+            }
         } catch { throw StoreError(wrapping: error) }
+    }
+
+    private static func onlyReads(_ sql: String) -> Bool {
+        let word = sql.drop { $0.isWhitespace }.prefix { $0.isLetter }.uppercased()
+        return ["SELECT", "VALUES", "PRAGMA", "EXPLAIN"].contains(word)
     }
 
     // MARK: sealing and merging
 
     /// Seals what is pending.
     public func seal(as identity: StoreIdentity) throws(StoreError) -> SealReport {
-        try transaction { db, core in
-            try Self.withoutCapture(db) { try sealer(core, identity).seal() }
-        }
+        try transaction(isCaptured: false) { _, core in try sealer(core, identity).seal() }
     }
 
     /// Seals what is pending, then takes a delivery in, as one transaction.
@@ -198,27 +202,25 @@ public final class Store: Sendable {
     /// Where the delivery brings back blocks that this store itself once wrote, the store is an older copy of itself:
     /// it keeps both lines of work, and writes under a new replica id from then on.
     public func take(_ delivery: Delivery, as identity: StoreIdentity) throws(StoreError) -> DeliveryReport {
-        try transaction { db, core in try takeIn(delivery, identity, db, core) }
+        try transaction(isCaptured: false) { db, core in try takeIn(delivery, identity, db, core) }
     }
 
-    /// As ``take(_:as:)``, within a transaction.
+    /// As ``take(_:as:)``, within a transaction that is not captured.
     func takeIn(
         _ delivery: Delivery, _ identity: StoreIdentity, _ db: Database, _ core: StoreCore
     ) throws -> DeliveryReport {
-        try Self.withoutCapture(db) {
-            let sealed = try sealer(core, identity).seal()
-            let registry = RegistryTable(sql: core.sql)
-            try registry.record(delivery.registry)
-            try registry.keep(delivery.statements)
-            let merger = Merger(core: core, now: now, ownReplica: try core.replica(of: identity))
-            try merger.take(delivery.items)
-            if merger.report.lostBlocks > 0 { try beginNewReplica(core, lostBlocks: merger.report.lostBlocks) }
-            for cursor in delivery.cursors { try advance(cursor, core) }
-            try announce(merger.touchedTables, core, db)
-            var report = merger.report
-            report.sealed = sealed
-            return report
-        }
+        let sealed = try sealer(core, identity).seal()
+        let registry = RegistryTable(sql: core.sql)
+        try registry.record(delivery.registry)
+        try registry.keep(delivery.statements)
+        let merger = Merger(core: core, now: now, ownReplica: try core.replica(of: identity))
+        try merger.take(delivery.items)
+        if merger.report.lostBlocks > 0 { try beginNewReplica(core, lostBlocks: merger.report.lostBlocks) }
+        for cursor in delivery.cursors { try advance(cursor, core) }
+        try announce(merger.touchedTables, core, db)
+        var report = merger.report
+        report.sealed = sealed
+        return report
     }
 
     /// Another process may have taken the same entries in meanwhile: a cursor never goes back, and no answer to a

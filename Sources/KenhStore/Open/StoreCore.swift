@@ -1,3 +1,4 @@
+import CSQLite
 import KenhMerge
 import KenhProtocol
 
@@ -31,8 +32,11 @@ final class StoreCore {
     let births: BirthNames
     var limits = WorkLimits()
     private var dataVersion: Int64 = -1
+    private let database: OpaquePointer
+    private var isCapturing = true
 
     init(database: OpaquePointer, schema: Schema) {
+        self.database = database
         sql = StatementCache(database)
         self.schema = schema
         index = BranchIndex(sql)
@@ -41,6 +45,14 @@ final class StoreCore {
         births = BirthNames(index: index, blocks: blocks, codec: codec)
         rows = RowTable(sql)
         meta = Meta(sql: sql)
+    }
+
+    /// Switches the triggers, so that what Kenh itself writes is not captured. Left as it is until the other is needed:
+    /// each switch makes SQLite prepare all statements anew.
+    func capture(_ on: Bool) {
+        guard on != isCapturing else { return }
+        kenh_enable_triggers(database, on ? 1 : 0)
+        isCapturing = on
     }
 
     /// Reads what is kept in memory, where the file has changed under us or a transaction was rolled back.
