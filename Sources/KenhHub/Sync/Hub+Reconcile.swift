@@ -49,16 +49,22 @@ extension Hub {
     // MARK: epochs
 
     private func openEpochIfRewound(_ request: WireReconcileRequest, _ transaction: any HubTransaction) throws {
+        var isRewound = false
         for wire in request.places.flatMap(\.newest) {
             // What is not signed proves nothing, and is no reason to serve its sender less.
             guard let proof = try? EntryProof(wire), proof.isGood(by: identity.servingKey.publicKey),
                 try isLost(proof, transaction)
             else { continue }
-            var random = makeRandom()
-            try transaction.open(
-                epoch: random.next().bigEndianBytes + random.next().bigEndianBytes, atMilliseconds: now())
-            return
+            isRewound = true
+            // A life that the log has forgotten is known from here on: it proves no second loss.
+            if try !transaction.knows(epoch: proof.epoch) {
+                try transaction.open(epoch: proof.epoch, atMilliseconds: proof.acceptedAtMilliseconds)
+            }
         }
+        guard isRewound else { return }
+        var random = makeRandom()
+        try transaction.open(
+            epoch: random.next().bigEndianBytes + random.next().bigEndianBytes, atMilliseconds: now())
     }
 
     private func isLost(_ proof: EntryProof, _ transaction: any HubTransaction) throws -> Bool {
