@@ -83,7 +83,13 @@ extension Simulation {
         guard found == before || found == after else {
             throw SimulationFailure("of changes \(before + 1) to \(after), those up to \(found) were kept")
         }
-        guard found == before else { return enter(draft, node) + ", unknown" }
+        guard found == before else {
+            // There, and not acknowledged: a power cut may still take it back.
+            let first = ledger.count
+            let result = enter(draft, node)
+            ledger.doubt(node.number, after: first)
+            return result + ", unknown"
+        }
         ledger.rollBack(draft)
         return error is ChangeOfMind ? "taken back" : "failed"
     }
@@ -134,7 +140,13 @@ extension Simulation {
                 var choices = [shown.value] + others.map(\.value)
                 choices += [fresh(place, node, &values)].compactMap { $0 }
                 guard let value = random.pick(choices) else { continue }
-                try settle(place, shown.value, value, losers, store, node, salt: salt)
+                do { try settle(place, shown.value, value, losers, store, node, salt: salt) } catch let error
+                    as StoreError
+                    where error.code == .refusedValue
+                {
+                    // A counter cannot be set so far from where it stands.
+                    continue
+                }
             case .keptDespiteDelete: try keep(conflict, losers, store, node, salt: salt)
             }
             done.append("\(conflict.table) \(conflict.id)")
