@@ -54,7 +54,8 @@ REPRO_3 := FuzzTests
 REPRO_4 := FuzzTests
 REPRO_5 := FuzzTests
 REPRO_6 := SimulationTests.PowerCutTests/cuts
-REPRO_7 := KenhHubTests.DamageTests/log
+REPRO_7 := KenhHubTests.RestoreTests/forgottenEpoch
+REPRO_8 := KenhHubTests.DamageTests/log
 
 ## Run the test of one bug of the list in Tests/README.md (make repro-1).
 repro-%: build

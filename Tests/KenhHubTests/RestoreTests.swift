@@ -166,6 +166,29 @@ import Testing
         #expect(try b.store.rows("SELECT id FROM note").count == 7)
     }
 
+    @Test("an epoch that the restored log has forgotten proves one loss, and no second one")
+    func forgottenEpoch() throws {
+        try a.insert("x")
+        try settle()
+        try fixture.backUpLog()
+        try fixture.restoreLog()
+        try b.insert("y")
+        try a.insert("z")
+        try settle()
+        // Twice back to the same copy: the second time the log has forgotten the epoch in between.
+        for number in 1...2 {
+            try fixture.restoreLog()
+            try a.insert("a\(number)")
+            try settle()
+        }
+        let epoch = try fixture.epoch
+        try a.insert("last")
+        try settle()
+        try settle()
+        #expect(try fixture.epoch == epoch)
+        try expectAgreement()
+    }
+
     // MARK: cells
 
     @Test("a cell that was put back takes its lost blocks back and writes under a new replica id")
