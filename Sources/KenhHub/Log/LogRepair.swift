@@ -161,7 +161,7 @@ extension SQLiteLog {
             if entry.kind == .block {
                 header = try Block(try WireCoding.decode(WireBlock.self, from: entry.payload)).header
             }
-            try transaction.restore(entry, header: header, entryHash: entryHash)
+            try transaction.put(entry, header: header, entryHash: entryHash)
             guard entry.kind == .registry else { return }
             let signed = try WireCoding.decode(WireSignedStatement.self, from: entry.payload)
             try hub.enter(WireCoding.decode(WireRegistryStatement.self, from: Array(signed.statement)), transaction)

@@ -89,26 +89,11 @@ struct SQLiteLogTransaction: HubTransaction {
             after: head.entryHash, kind: entry.kind, channel: entry.channel, sequence: sequence, object: entry.object,
             acceptedAtMilliseconds: entry.acceptedAtMilliseconds)
         let signature = try sign(epoch, entryHash)
-        let insert = try sql(
-            """
-            INSERT INTO log_entry(position, kind, channel, sequence, object_hash, accepted_at, entry_hash, epoch,
-                signature, sender, replica, last_counter, payload)
-            VALUES((SELECT coalesce(max(position), 0) + 1 FROM log_entry), ?, ?, ?, ?, ?, ?,
-                (SELECT max(number) FROM log_epoch), ?, ?, ?, ?, ?)
-            """)
-        insert.bind(1, entry.kind.rawValue)
-        insert.bind(2, copying: entry.channel)
-        insert.bind(3, Int64(clamping: sequence))
-        insert.bind(4, copying: entry.object.bytes)
-        insert.bind(5, entry.acceptedAtMilliseconds)
-        insert.bind(6, copying: entryHash.bytes)
-        insert.bind(7, copying: signature)
-        insert.bind(8, copying: entry.sender)
-        insert.bind(9, copying: entry.header.map { Value.blob($0.replica.bytes) } ?? .null)
-        insert.bind(10, copying: entry.header.map { Value.integer(Int64($0.lastCounter)) } ?? .null)
-        insert.bind(11, copying: entry.payload)
-        try insert.run()
-        try setHead(of: entry.channel, sequence, entryHash)
+        let stored = StoredEntry(
+            kind: entry.kind, channel: entry.channel, sequence: sequence, position: 0, objectHash: entry.object,
+            acceptedAtMilliseconds: entry.acceptedAtMilliseconds, epoch: epoch, signature: signature,
+            sender: entry.sender, payload: entry.payload)
+        try put(stored, header: entry.header, entryHash: entryHash)
         return EntryProof(
             epoch: epoch, kind: entry.kind, channel: entry.channel, sequence: sequence, object: entry.object,
             acceptedAtMilliseconds: entry.acceptedAtMilliseconds, previous: head.entryHash, signature: signature)
@@ -250,8 +235,8 @@ struct SQLiteLogTransaction: HubTransaction {
         return problems.filter { $0 != "ok" }
     }
 
-    /// Puts an entry of an older file in as it was; its epoch has to be there.
-    func restore(_ entry: StoredEntry, header: BlockHeader?, entryHash: Hash256) throws {
+    /// Puts an entry in at the end, as it is; its epoch has to be there.
+    func put(_ entry: StoredEntry, header: BlockHeader?, entryHash: Hash256) throws {
         let insert = try sql(
             """
             INSERT INTO log_entry(position, kind, channel, sequence, object_hash, accepted_at, entry_hash, epoch,

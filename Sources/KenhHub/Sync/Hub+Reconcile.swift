@@ -33,11 +33,7 @@ extension Hub {
     }
 
     private func check(_ request: WireReconcileRequest) throws {
-        guard request.protocol == Limits.protocolVersion else {
-            throw ProtocolError(
-                .unsupportedVersion,
-                "the device speaks version \(request.protocol) of the protocol, the centre \(Limits.protocolVersion)")
-        }
+        try check(version: request.protocol)
         let arePlacesFew = request.places.allSatisfy {
             $0.places.count <= Limits.placesPerChannel && $0.newest.count <= Limits.placesPerChannel
         }

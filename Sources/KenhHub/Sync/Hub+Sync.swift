@@ -28,12 +28,16 @@ extension Hub {
         return response
     }
 
-    private func check(_ request: WireSyncRequest) throws {
-        guard request.protocol == Limits.protocolVersion else {
+    func check(version: UInt32) throws {
+        guard version == Limits.protocolVersion else {
             throw ProtocolError(
                 .unsupportedVersion,
-                "the device speaks version \(request.protocol) of the protocol, the centre \(Limits.protocolVersion)")
+                "the device speaks version \(version) of the protocol, the centre \(Limits.protocolVersion)")
         }
+    }
+
+    private func check(_ request: WireSyncRequest) throws {
+        try check(version: request.protocol)
         guard request.blocks.count <= Limits.blocksPerRequest, request.cursors.count <= Limits.cursorsPerRequest,
             request.receipts.count <= Limits.cursorsPerRequest
         else {
