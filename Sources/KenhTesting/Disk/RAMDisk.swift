@@ -33,7 +33,7 @@ public final class RAMDisk: Sendable {
 
         /// Files are not synced: what `synchronous=OFF` comes to.
         public static let sync = Lies(rawValue: KENH_LIE_SYNC.rawValue)
-        /// Folders are not synced: what `synchronous=FULL` comes to where `EXTRA` is needed.
+        /// Folders are not synced: what `synchronous=FULL` comes to where a journal is deleted.
         public static let folder = Lies(rawValue: KENH_LIE_FOLDER.rawValue)
     }
 
