@@ -60,6 +60,25 @@ import Testing
         }
     }
 
+    @Test("one that was found good before is good again, and nothing that differs from it is")
+    func knownSignature() throws {
+        let key = try key(3)
+        let message = Array("biên bản".utf8)
+        let signature = try key.sign(message, domain: .blockDevice)
+        for number in UInt64(0)..<20 {
+            let other = number.bigEndianBytes
+            let otherSignature = try key.sign(other, domain: .blockDevice)
+            for _ in 0..<2 {
+                #expect(key.publicKey.verifies(signature, of: message, domain: .blockDevice))
+                #expect(key.publicKey.verifies(otherSignature, of: other, domain: .blockDevice))
+                #expect(!key.publicKey.verifies(signature, of: other, domain: .blockDevice))
+                #expect(!key.publicKey.verifies(otherSignature, of: message, domain: .blockDevice))
+                #expect(!key.publicKey.verifies(signature, of: message, domain: .enrolment))
+                #expect(try !self.key(4).publicKey.verifies(signature, of: message, domain: .blockDevice))
+            }
+        }
+    }
+
     @Test("the signed bytes are tag, zero and message")
     func taggedBytes() throws {
         let key = try key()

@@ -27,10 +27,20 @@ public struct PublicKey: Hashable, Sendable {
     public func verifies(
         _ signature: some Collection<UInt8>, of message: [UInt8], domain: SignatureDomain
     ) -> Bool {
-        guard signature.count == 64, let key = try? Curve25519.Signing.PublicKey(rawRepresentation: bytes) else {
-            return false
-        }
-        return key.isValidSignature(Array(signature), for: domain.signedBytes(of: message))
+        guard signature.count == 64 else { return false }
+        let (signature, signed) = (Array(signature), domain.signedBytes(of: message))
+        // An HTTP message is signed once and checked once.
+        guard domain != .httpMessage else { return isGood(signature, of: signed) }
+        let name = VerifiedSignatures.name(key: bytes, signature: signature, signed: signed)
+        if VerifiedSignatures.shared.contains(name) { return true }
+        guard isGood(signature, of: signed) else { return false }
+        VerifiedSignatures.shared.insert(name)
+        return true
+    }
+
+    private func isGood(_ signature: [UInt8], of signed: [UInt8]) -> Bool {
+        guard let key = try? Curve25519.Signing.PublicKey(rawRepresentation: bytes) else { return false }
+        return key.isValidSignature(signature, for: signed)
     }
 
     /// Names the organisation whose root key this is.
