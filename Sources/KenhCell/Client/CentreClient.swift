@@ -19,16 +19,21 @@ public struct CentreClient: Sendable {
     private let key: SigningKey
     private let organisation: Hash256?
     private let clock: @Sendable () -> Int64
+    private let makeRandom: @Sendable () -> any RandomNumberGenerator
 
-    /// - Parameter clock: milliseconds since 1970, as near to the centre's time as this device knows.
+    /// - Parameters:
+    ///   - clock: milliseconds since 1970, as near to the centre's time as this device knows.
+    ///   - random: where nonces come from; must be one that nobody can foresee.
     public init(
         transport: any HTTPTransport, key: SigningKey, organisation: Hash256?,
-        clock: @escaping @Sendable () -> Int64
+        clock: @escaping @Sendable () -> Int64,
+        random: @escaping @Sendable () -> any RandomNumberGenerator = { SystemRandomNumberGenerator() }
     ) {
         self.transport = transport
         self.key = key
         self.organisation = organisation
         self.clock = clock
+        makeRandom = random
     }
 
     public func sync(_ request: WireSyncRequest, centre: PublicKey) throws -> WireSyncResponse {
@@ -119,7 +124,7 @@ public struct CentreClient: Sendable {
     private func exchange(
         _ path: String, _ body: [UInt8], _ limit: Int, offset: Int64, _ serverKey: ([UInt8]) throws -> PublicKey?
     ) throws -> CentreAnswer {
-        var random = SystemRandomNumberGenerator()
+        var random = makeRandom()
         let nonce = Nonce(using: &random)
         let digest = ContentDigest.header(for: body)
         let parts = RequestParts(

@@ -166,7 +166,7 @@ struct CentreSetup {
     let name: String
 
     func make() throws -> Hash256 {
-        var random = SystemRandomNumberGenerator()
+        var random: any RandomNumberGenerator = SystemRandomNumberGenerator()
         try home.makeFolder()
         try home.makeFolder("keys")
         let root = try SecretFile.readOrMake(home.rootKeyPath, using: &random)

@@ -97,7 +97,7 @@ struct Joining {
 
     /// Key and replica of an earlier try, or new ones.
     private func draft() throws -> (SigningKey, ReplicaID) {
-        var random = SystemRandomNumberGenerator()
+        var random: any RandomNumberGenerator = SystemRandomNumberGenerator()
         let isKept = FileManager.default.fileExists(atPath: home.deviceKeyPath)
         let key = try isKept ? SecretFile.read(home.deviceKeyPath) : SigningKey(using: &random)
         let text = try? String(contentsOfFile: replicaPath, encoding: .utf8)

@@ -103,7 +103,7 @@ struct Home {
     }
 
     static func newEpoch() -> [UInt8] {
-        var random = SystemRandomNumberGenerator()
+        var random: any RandomNumberGenerator = SystemRandomNumberGenerator()
         return random.next().bigEndianBytes + random.next().bigEndianBytes
     }
 
