@@ -12,7 +12,7 @@ enum SimulationSettings {
         static let defaultSeeds: Range<UInt64> = 0..<24
         private static let defaultSteps = 500
     #else
-        static let defaultSeeds: Range<UInt64> = 0..<160
+        static let defaultSeeds: Range<UInt64> = 0..<1_000
         private static let defaultSteps = 2_000
     #endif
 
