@@ -95,7 +95,7 @@ SANITIZED_SIMULATION := KENH_SIM_SEEDS=4 KENH_SIM_STEPS=80
 ## All tests under the thread sanitizer, in a build of its own.
 tsan: setup
 	$(SWIFT) build --sanitize=thread --build-tests --scratch-path .build-tsan
-	$(SANITIZED_SIMULATION) TSAN_OPTIONS="halt_on_error=1 exitcode=66" timeout 3000 \
+	$(SANITIZED_SIMULATION) TSAN_OPTIONS="exitcode=66 suppressions=$(CURDIR)/Tests/tsan.suppressions" timeout 3000 \
 	    $(SWIFT) test --sanitize=thread --skip-build --scratch-path .build-tsan
 
 ## All tests under the address sanitizer, in a build of its own. Swift's runtime keeps what it made: no leaks are sought.

@@ -39,6 +39,8 @@ public struct PowerCutTrial {
     /// Plays the scenario once without a fault.
     public init(_ scenario: Scenario) throws {
         self.scenario = scenario
+        // A scenario may set the time of its thread, which tests share.
+        defer { SQLiteTime.clear() }
         base = RAMDisk(seed: 0)
         try scenario.prepare(base)
         var states = [try scenario.inspect(base.copy(seed: 0), true)]
@@ -50,6 +52,7 @@ public struct PowerCutTrial {
 
     /// Strikes `count` times, at each I/O in turn.
     public func run(_ fault: RAMDisk.Fault, seeds: Range<UInt64>, lies: RAMDisk.Lies = []) -> Outcome {
+        defer { SQLiteTime.clear() }
         var outcome = Outcome()
         outcome.ioCount = ioCount
         let disk = RAMDisk(seed: 0, sectorBytes: seeds.lowerBound.isMultiple(of: 2) ? 4096 : 512)

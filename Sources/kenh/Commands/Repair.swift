@@ -82,7 +82,7 @@ struct Repair: ParsableCommand {
     private func repairStore(_ home: Home, _ result: inout Result) throws {
         let key = try SecretFile.read(home.deviceKeyPath)
         let path = home.storePath + ".repaired"
-        try? FileManager.default.removeItem(atPath: path)
+        Self.remove(path)
         progress("making the store anew")
         var repair = try StoreRepair(damaged: home.storePath, newPath: path, schema: Programme.schema, key: key)
         if repair.report.damagedBlocks > 0, try home.role(repair.store) == .cell, !withoutCentre {
@@ -117,7 +117,7 @@ struct Repair: ParsableCommand {
 
     private func repairLog(_ home: Home, _ store: Store, _ result: inout Result) throws {
         let path = home.logPath + ".repaired"
-        try? FileManager.default.removeItem(atPath: path)
+        Self.remove(path)
         progress("making the log anew")
         let repair = try LogRepair(
             damaged: home.logPath, newPath: path, identity: try home.hubIdentity(store),
@@ -130,6 +130,11 @@ struct Repair: ParsableCommand {
         try home.openCentre().view.catchUp()
     }
 
+    /// Removes a file that is being made, and its journal.
+    private static func remove(_ path: String) {
+        for file in [path, path + "-journal"] { try? FileManager.default.removeItem(atPath: file) }
+    }
+
     /// - Returns: where the damaged file is now.
     private static func exchange(_ path: String, for new: String) throws -> String {
         var kept = path + ".damaged"
@@ -139,6 +144,8 @@ struct Repair: ParsableCommand {
             kept = "\(path).damaged-\(number)"
         }
         try? FileManager.default.moveItem(atPath: path + "-journal", toPath: kept + "-journal")
+        // All that was in it is in the file by now.
+        try? FileManager.default.removeItem(atPath: new + "-journal")
         try FileManager.default.moveItem(atPath: path, toPath: kept)
         try FileManager.default.moveItem(atPath: new, toPath: path)
         return kept

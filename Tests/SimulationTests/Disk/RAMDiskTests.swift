@@ -75,12 +75,18 @@ import Testing
         let open = try file(disk)
         try insert(1, open)
         disk.limit(roomBytes: 4096)
-        let error = #expect(throws: StoreError.self) { try insert(2, open) }
+        var done = 1
+        let error = #expect(throws: StoreError.self) {
+            while done < 10_000 {
+                try insert(done + 1, open)
+                done += 1
+            }
+        }
         #expect(error?.code == .diskFull)
-        #expect(try count(open) == 1)
+        #expect(try count(open) == done)
         disk.limit(roomBytes: nil)
-        try insert(2, open)
-        #expect(try count(open) == 2)
+        try insert(done + 1, open)
+        #expect(try count(open) == done + 1)
     }
 
     @Test("The same seed leaves the same after a cut", arguments: 0..<20 as Range<UInt64>)

@@ -17,6 +17,7 @@ enum PowerCutSettings {
 
 @Suite struct PowerCutTests {
     private func trial(_ number: Int) throws -> PowerCutTrial {
+        defer { SQLiteTime.clear() }
         let scenarios = try PowerCutTrial.Scenario.all
         return try PowerCutTrial(scenarios[number])
     }
