@@ -8,11 +8,17 @@ public enum SignatureDomain: String, Sendable, CaseIterable {
     case enrolment = "kenh-v1 enrolment"
     /// The centre's, over the epoch and hash of an entry of its log.
     case logEntry = "kenh-v1 log entry"
+    /// The text of a signed note, signed as it is, so that others' tools can check it. It has no zero byte, which follows
+    /// every tag, and ends with a line feed, which the base of an HTTP signature does not.
+    case note = "note"
     /// The signature base of RFC 9421, signed as it is. It begins with a quotation mark and its last line names its
     /// own tag, so it cannot be taken for any of the others.
     case httpMessage = ""
 
     func signedBytes(of message: [UInt8]) -> [UInt8] {
-        rawValue.isEmpty ? message : Array(rawValue.utf8) + [0] + message
+        switch self {
+        case .httpMessage, .note: message
+        default: Array(rawValue.utf8) + [0] + message
+        }
     }
 }

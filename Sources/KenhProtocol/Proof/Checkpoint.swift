@@ -1,0 +1,48 @@
+import KenhMerge
+
+/// How large a log was and what its root was then, as the text of a signed note (C2SP tlog-checkpoint): the log's origin,
+/// its size in decimal, the base64 of its root, each on a line of its own. Further lines are passed over.
+public struct Checkpoint: Sendable, Equatable {
+    /// Which log: `NAME/ORGANISATION/EPOCH`, the latter two in hex.
+    public let origin: String
+    public let size: UInt64
+    public let root: Hash256
+
+    public init(origin: String, size: UInt64, root: Hash256) {
+        (self.origin, self.size, self.root) = (origin, size, root)
+    }
+
+    /// - Parameter epoch: 16 bytes.
+    public static func origin(organisation: Hash256, epoch: [UInt8]) -> String {
+        "kenh/\(organisation.bytes.hex)/\(epoch.hex)"
+    }
+
+    public var text: String { "\(origin)\n\(size)\n\(Base64.encode(root.bytes))\n" }
+
+    /// - Throws: ``ProtocolError`` with code `malformed`.
+    public init(text: String) throws(ProtocolError) {
+        let lines = text.utf8.split(separator: 0x0A, omittingEmptySubsequences: false).map { String($0) }
+        guard lines.count >= 4, let origin = lines[0], !origin.isEmpty, let digits = lines[1],
+            let size = UInt64(digits), digits == "\(size)", let root = lines[2].flatMap(Base64.decode),
+            let hash = Hash256(bytes: root)
+        else { throw ProtocolError(.malformed, "this is no checkpoint of a log") }
+        self.init(origin: origin, size: size, root: hash)
+    }
+
+    // MARK: signed
+
+    /// The note that the serving key signs, under the log's origin as its name.
+    public func signed(with servingKey: SigningKey) throws(ProtocolError) -> SignedNote {
+        var note = SignedNote(text: text)
+        try note.sign(as: origin, with: servingKey)
+        return note
+    }
+
+    /// - Throws: ``ProtocolError`` with code `malformed`, or `badSignature` where the key did not sign it for its origin.
+    public init(_ note: SignedNote, servingKey: PublicKey) throws(ProtocolError) {
+        try self.init(text: note.text)
+        guard note.isSigned(by: SignedNote.Signer(name: origin, key: servingKey)) else {
+            throw ProtocolError(.badSignature, "the centre did not sign this checkpoint of its log")
+        }
+    }
+}
