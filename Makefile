@@ -56,6 +56,7 @@ REPRO_5 := FuzzTests
 REPRO_6 := SimulationTests.PowerCutTests/cuts
 REPRO_7 := KenhHubTests.RestoreTests/forgottenEpoch
 REPRO_8 := KenhHubTests.DamageTests/log
+REPRO_9 := KenhStoreTests.CounterTests/waitsForInsert
 
 ## Run the test of one bug of the list in Tests/README.md (make repro-1).
 repro-%: build

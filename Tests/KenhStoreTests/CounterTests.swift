@@ -37,6 +37,28 @@ import Testing
         try organisation.everywhere { try $0.value("stock", "x", column) }
     }
 
+    // MARK: the insert that an addition builds on
+
+    @Test("an addition waits for its row's insert: an insert of somebody who could not see it passes over nothing")
+    func waitsForInsert() throws {
+        let organisation = try OrganisationFixture(["A", "B", "C"], schema: Self.schema)
+        let (a, b, c) = (organisation["A"], organisation["B"], organisation["C"])
+        try a.insert("stock", "x", [("count", 1)])
+        try organisation.send(a)
+        try organisation.receive(b)
+        try b.sql("UPDATE stock SET count = count + 5 WHERE id = 'x'")
+        try organisation.send(b)
+        let alone = try #require(organisation.waiting(for: c).last)
+        let item = Delivery.Item(hash: alone.hash, block: alone, acceptance: nil)
+        let report = try c.store.take(Delivery(items: [item], registry: organisation.registry), as: c.identity)
+        #expect(report.heldBlocks == 1 && report.changes == 0)
+
+        try c.insert("stock", "x", [("count", 1)])
+        try c.sql("UPDATE stock SET count = count + 70 WHERE id = 'x'")
+        try organisation.exchange()
+        #expect(try shown(organisation) == 76)
+    }
+
     // MARK: adding
 
     @Test("what cells add at the same time is summed up everywhere, once, and is no conflict")

@@ -261,6 +261,7 @@ final class Sealer {
         var wire: [WireDot] = []
         wire.reserveCapacity(predecessors.count)
         for dot in predecessors { wire.append(try lane.wire(dot)) }
+        if predecessors.isEmpty, local.kind != .insert { try pinInserts(lane) }
         let birth = local.kind == .insert ? nil : lane.birth(of: row.state)
         change.dot = lane.nextDot()
         let number = lane.table(table)
@@ -272,6 +273,12 @@ final class Sealer {
         try appendValues(local, of: chunk, to: builder, number: number)
         row.state.apply(change, predecessors: predecessors[...])
         if local.kind == .delete { holdDeleted(local.entry, of: chunk, table: table) }
+    }
+
+    /// A change that overwrites nothing builds on the row's insert all the same. Whoever got it alone would keep a row
+    /// that nobody sees, and an insert of the same id there would pass over what its writer had no chance to see.
+    private func pinInserts(_ lane: LaneWriter) throws(StoreError) {
+        for write in row.state.writes where write.columns.contains(.existence) { _ = try lane.wire(write.dot) }
     }
 
     /// The time of a change by the centre's clock.
