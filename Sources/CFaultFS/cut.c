@@ -115,7 +115,11 @@ static void cut_entry(kenh_disk *disk, entry *e, enum style style) {
 static void unlock_all(kenh_disk *disk) {
     for (entry *e = disk->entries; e; e = e->next) {
         for (int i = 0; i < e->count; i++) {
-            if (e->versions[i]) e->versions[i]->lock = e->versions[i]->shared = 0;
+            inode *node = e->versions[i];
+            if (!node) continue;
+            node->lock = node->shared = 0;
+            // Whoever comes next begins with none.
+            node->shm = NULL;
         }
     }
 }

@@ -18,6 +18,14 @@ typedef struct {
     uint8_t *bytes;
 } unsynced_op;
 
+typedef struct shared_memory shared_memory;
+
+// A connection's part in the shared memory of a write-ahead log, and the locks that it has there, a bit for each.
+typedef struct {
+    shared_memory *memory;
+    unsigned shared, alone;
+} shm_link;
+
 typedef struct inode {
     int refs;
     buffer now, synced;
@@ -25,6 +33,8 @@ typedef struct inode {
     int op_count, op_room;
     // SQLite's locks: the highest that somebody has, and how many have at least SHARED.
     int lock, shared;
+    // Of those that are alive; NULL where nobody has it.
+    shared_memory *shm;
 } inode;
 
 // A name, what it leads to (NULL: nothing), and what it led to since its folder was synced, the synced state first.
@@ -79,6 +89,11 @@ void kenh_inode_drop(inode *node);
 int kenh_inode_write(inode *node, int64_t offset, const void *bytes, int64_t size);
 int kenh_inode_truncate(inode *node, int64_t size);
 void kenh_inode_sync(inode *node);
+
+// SQLite's codes; `memory` gets NULL where the region is not there and is not to be made.
+int kenh_shm_map(inode *node, shm_link *link, int region, int size, int extend, void volatile **memory);
+int kenh_shm_lock(shm_link *link, int offset, int count, int flags);
+void kenh_shm_leave(inode *node, shm_link *link);
 
 // Counts an I/O and says which fault it meets; kills and cuts are left to the caller, who knows how far it got.
 enum kenh_fault kenh_disk_meet(kenh_disk *disk, enum kenh_io kind);

@@ -15,6 +15,7 @@ typedef struct {
     // SQLite's own VFS syncs the folder, too, with a journal's first sync.
     int syncs_folder;
     int deletes_itself;
+    shm_link shm;
 } open_file;
 
 static sqlite3_vfs *system_vfs;
@@ -204,6 +205,7 @@ static int file_close(sqlite3_file *file) {
     open_file *f = (open_file *)file;
     kenh_disk *disk = f->disk;
     pthread_mutex_lock(&disk->lock);
+    kenh_shm_leave(f->node, &f->shm);
     if (f->generation == disk->generation) {
         unlock_locked(f, SQLITE_LOCK_NONE);
         if (f->deletes_itself && kenh_entry_now(f->name) == f->node) kenh_entry_set(f->name, NULL);
@@ -227,8 +229,44 @@ static int file_characteristics(sqlite3_file *file) {
     return SQLITE_IOCAP_POWERSAFE_OVERWRITE;
 }
 
+// MARK: shared memory
+
+static int file_shm_map(sqlite3_file *file, int region, int size, int extend, void volatile **memory) {
+    open_file *f = (open_file *)file;
+    pthread_mutex_lock(&f->disk->lock);
+    *memory = NULL;
+    int code = is_stale(f) ? SQLITE_IOERR_SHMMAP : kenh_shm_map(f->node, &f->shm, region, size, extend, memory);
+    pthread_mutex_unlock(&f->disk->lock);
+    return code;
+}
+
+static int file_shm_lock(sqlite3_file *file, int offset, int count, int flags) {
+    open_file *f = (open_file *)file;
+    pthread_mutex_lock(&f->disk->lock);
+    int is_unlock = flags & SQLITE_SHM_UNLOCK;
+    int code = is_stale(f) && !is_unlock ? SQLITE_IOERR_SHMLOCK : kenh_shm_lock(&f->shm, offset, count, flags);
+    pthread_mutex_unlock(&f->disk->lock);
+    return code;
+}
+
+static void file_shm_barrier(sqlite3_file *file) {
+    open_file *f = (open_file *)file;
+    // Whoever takes a lock sees what was written before it was given back.
+    pthread_mutex_lock(&f->disk->lock);
+    pthread_mutex_unlock(&f->disk->lock);
+}
+
+static int file_shm_unmap(sqlite3_file *file, int is_delete) {
+    (void)is_delete;
+    open_file *f = (open_file *)file;
+    pthread_mutex_lock(&f->disk->lock);
+    kenh_shm_leave(f->node, &f->shm);
+    pthread_mutex_unlock(&f->disk->lock);
+    return SQLITE_OK;
+}
+
 static const sqlite3_io_methods methods = {
-    .iVersion = 1,
+    .iVersion = 2,
     .xClose = file_close,
     .xRead = file_read,
     .xWrite = file_write,
@@ -241,6 +279,10 @@ static const sqlite3_io_methods methods = {
     .xFileControl = file_control,
     .xSectorSize = file_sector_size,
     .xDeviceCharacteristics = file_characteristics,
+    .xShmMap = file_shm_map,
+    .xShmLock = file_shm_lock,
+    .xShmBarrier = file_shm_barrier,
+    .xShmUnmap = file_shm_unmap,
 };
 
 // MARK: the VFS
@@ -258,13 +300,14 @@ static int open_locked(kenh_disk *disk, const char *name, open_file *f, int flag
         inode *node = kenh_inode_create();
         if (!node || !kenh_entry_set(e, node)) return SQLITE_NOMEM;
     }
-    int is_journal = flags & (SQLITE_OPEN_MAIN_JOURNAL | SQLITE_OPEN_SUPER_JOURNAL);
+    int is_journal = flags & (SQLITE_OPEN_MAIN_JOURNAL | SQLITE_OPEN_SUPER_JOURNAL | SQLITE_OPEN_WAL);
     f->disk = disk;
     f->name = e;
     f->node = kenh_entry_now(e);
     f->node->refs++;
     f->generation = disk->generation;
     f->lock = SQLITE_LOCK_NONE;
+    f->shm = (shm_link){0};
     f->syncs_folder = is_new && is_journal;
     f->deletes_itself = (flags & SQLITE_OPEN_DELETEONCLOSE) != 0;
     f->base.pMethods = &methods;

@@ -5,7 +5,7 @@
 // drops or tears each unsynced sector, as the disk's seed says. A file's creation lasts from its first sync on; a
 // deletion lasts once its folder is synced, and may be undone until then.
 //
-// Shared memory is absent: SQLite cannot use a write-ahead log here. All functions may be called from any thread.
+// The shared memory of a write-ahead log is there as long as somebody has it. All functions may be called from any thread.
 #pragma once
 
 #include <stdint.h>

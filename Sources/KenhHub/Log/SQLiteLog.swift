@@ -32,8 +32,16 @@ public final class SQLiteLog: HubLog {
     /// - Parameters:
     ///   - newEpoch: 16 random bytes for a new log; an existing one keeps its own.
     ///   - openedAtMilliseconds: for a new log.
-    public init(path: String, newEpoch: [UInt8], openedAtMilliseconds: Int64 = Store.wallClock()) throws {
-        database = try DurableDatabase(path: path, applicationID: Self.applicationID, format: 1, ddl: Self.ddl)
+    public convenience init(
+        path: String, newEpoch: [UInt8], openedAtMilliseconds: Int64 = Store.wallClock()
+    ) throws {
+        try self.init(
+            path: path, newEpoch: newEpoch, openedAtMilliseconds: openedAtMilliseconds, durability: .current)
+    }
+
+    package init(path: String, newEpoch: [UInt8], openedAtMilliseconds: Int64, durability: Durability) throws {
+        database = try DurableDatabase(
+            path: path, applicationID: Self.applicationID, format: 1, ddl: Self.ddl, durability: durability)
         try write { transaction in
             guard try transaction.epoch.isEmpty else { return }
             try transaction.open(epoch: newEpoch, atMilliseconds: openedAtMilliseconds)

@@ -9,7 +9,9 @@ package final class DurableDatabase: Sendable {
     nonisolated(unsafe) private let sql: StatementCache
 
     /// - Parameter ddl: makes the tables of an empty file.
-    package init(path: String, applicationID: Int64, format: Int64, ddl: String) throws(StoreError) {
+    package init(
+        path: String, applicationID: Int64, format: Int64, ddl: String, durability: Durability = .current
+    ) throws(StoreError) {
         try StoreFile.check(path, mustExist: false)
         var opened: OpaquePointer?
         let code = sqlite3_open_v2(
@@ -22,7 +24,7 @@ package final class DurableDatabase: Sendable {
         handle = opened
         sqlite3_busy_timeout(opened, 10_000)
         sql = StatementCache(opened)
-        do { try prepare(applicationID, format, ddl) } catch { throw StoreError(wrapping: error) }
+        do { try prepare(applicationID, format, ddl, durability) } catch { throw StoreError(wrapping: error) }
     }
 
     deinit {
@@ -30,10 +32,12 @@ package final class DurableDatabase: Sendable {
         sqlite3_close_v2(handle)
     }
 
-    private func prepare(_ applicationID: Int64, _ format: Int64, _ ddl: String) throws {
+    private func prepare(
+        _ applicationID: Int64, _ format: Int64, _ ddl: String, _ durability: Durability
+    ) throws {
         // Looked at first, since setting the journal mode writes into the file.
         _ = try isNew(applicationID, format)
-        try Durability.current.apply(sql)
+        try durability.apply(sql)
         try sql.execute("PRAGMA cache_size=-65536; PRAGMA secure_delete=OFF")
         try write { sql in
             guard try isNew(applicationID, format) else { return }

@@ -41,8 +41,7 @@ public final class Store: Sendable {
         self.path = path
         self.clock = clock
         makeRandom = random
-        (queue, core) = try Self.open(path, schema: schema, mustExist: mustExist)
-        core.limits = limits
+        (queue, core) = try Self.open(path, schema: schema, mustExist: mustExist, limits)
     }
 
     deinit {
@@ -59,9 +58,9 @@ public final class Store: Sendable {
 
     // MARK: opening
 
-    private static func open(_ path: String, schema: Schema, mustExist: Bool) throws(StoreError) -> (
-        DatabaseQueue, StoreCore
-    ) {
+    private static func open(
+        _ path: String, schema: Schema, mustExist: Bool, _ limits: WorkLimits
+    ) throws(StoreError) -> (DatabaseQueue, StoreCore) {
         try StoreFile.check(path, mustExist: mustExist)
         var configuration = Configuration()
         configuration.foreignKeysEnabled = false
@@ -69,16 +68,17 @@ public final class Store: Sendable {
         configuration.label = "kenh.store"
         do {
             let queue = try DatabaseQueue(path: path, configuration: configuration)
-            let core = try queue.inDatabase { db in try prepare(db, schema: schema) }
+            let core = try queue.inDatabase { db in try prepare(db, schema: schema, limits) }
             return (queue, core)
         } catch { throw StoreError(wrapping: error) }
     }
 
-    private static func prepare(_ db: Database, schema: Schema) throws -> StoreCore {
+    private static func prepare(_ db: Database, schema: Schema, _ limits: WorkLimits) throws -> StoreCore {
         guard let handle = db.sqliteConnection else { throw StoreError(.io, "the store has no connection") }
         let core = StoreCore(database: handle, schema: schema)
+        core.limits = limits
         try StoreFile.checkVersion(core.sql)
-        try Durability.current.apply(core.sql)
+        try limits.durability.apply(core.sql)
         // Not temp_store=MEMORY: SQLite then keeps a statement's own journal in pieces of 1 KiB, and every captured write
         // has one. Without it the first 64 KiB of that journal are in memory in one piece.
         try core.sql.execute("PRAGMA cache_size=-65536; PRAGMA secure_delete=OFF")

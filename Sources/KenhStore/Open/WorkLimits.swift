@@ -15,5 +15,8 @@ package struct WorkLimits: Sendable {
     /// read again for it. Where it would be more, ids are spelled out.
     package var bytesPerBirth = 1024
 
+    /// How the file is written; another than ``Durability/current`` where a test asks for it.
+    package var durability = Durability.current
+
     package init() {}
 }

@@ -54,7 +54,7 @@ extension Store {
                 conflicts: open,
                 channels: core.channels.all.map { .init(name: $0.name, digest: $0.digest, cursor: $0.cursor) },
                 clockOffsetMilliseconds: try core.meta.integer("clock_offset") ?? 0,
-                durability: Durability.current)
+                durability: core.limits.durability)
         }
     }
 

@@ -4,7 +4,7 @@ import Synchronization
 /// A disk in memory that SQLite opens files on by their paths, and that can be cut, worn, full and copied.
 ///
 /// A power cut keeps, drops or tears each sector that was written and not synced; deletions whose folder was not synced
-/// may be undone. All chances follow from a seed. It lasts as long as this object or a file that is open on it. There is no shared memory, so a write-ahead log cannot be used.
+/// may be undone. All chances follow from a seed. It lasts as long as this object or a file that is open on it.
 public final class RAMDisk: Sendable {
     public enum Fault: String, Sendable, CaseIterable {
         /// The I/O fails; a write may have got half of its way.

@@ -5,8 +5,10 @@ import KenhStore
 package final class PlainFile {
     private let file: DurableDatabase
 
-    package init(_ path: String) throws {
-        file = try DurableDatabase(path: path, applicationID: 0x4B45_4E48, format: .max, ddl: "")
+    package init(_ path: String, durability: Durability = .current) throws {
+        file = try DurableDatabase(
+            path: path, applicationID: 0x4B45_4E48, format: .max, ddl: "",
+            durability: durability)
     }
 
     /// Runs `body` in one transaction.

@@ -24,7 +24,8 @@ public final class SimulatedCentre {
         if let open { return open }
         let log = FaultyLog(
             try SQLiteLog(
-                path: node.disk.path("log.db"), newEpoch: epoch, openedAtMilliseconds: node.clock.milliseconds))
+                path: node.disk.path("log.db"), newEpoch: epoch, openedAtMilliseconds: node.clock.milliseconds,
+                durability: node.limits.durability))
         let hub = Hub(
             log: log, identity: identity, clock: { [clock = node.clock] in clock.milliseconds },
             random: { [random = node.random] in random.make() })

@@ -13,7 +13,7 @@ public final class SimulatedNode {
     public let random: RandomSource
     public let identity: StoreIdentity
     public private(set) var schema: Schema
-    private let limits: WorkLimits
+    let limits: WorkLimits
     private var opened: Store?
     private var plain: PlainFile?
     /// Values that lost a conflict and that people see beside the tables; nil where they may have changed.
@@ -50,7 +50,7 @@ public final class SimulatedNode {
     /// The other program's connection, opened where it is not open.
     func plainFile() throws -> PlainFile {
         if let plain { return plain }
-        let file = try PlainFile(disk.path("kenh.db"))
+        let file = try PlainFile(disk.path("kenh.db"), durability: limits.durability)
         plain = file
         return file
     }

@@ -77,8 +77,9 @@ extension Simulation {
             ledger.rollBack(draft)
             throw error
         }
-        // Closed, so that what there is comes from the disk.
-        if isStruck { node.close() }
+        // Closed, so that what there is comes from the disk: a failed commit may stand whole in a write-ahead log, and
+        // is there as soon as the last process that knows better has ended.
+        if isStruck { end(node) }
         let found = try lastPending(node)
         guard found == before || found == after else {
             throw SimulationFailure("of changes \(before + 1) to \(after), those up to \(found) were kept")

@@ -60,6 +60,11 @@ extension Simulation {
     /// The process ends; the machine stays.
     private func crash(_ node: SimulatedNode) {
         count(node.number == 0 ? .centreCrash : .cellCrash)
+        end(node)
+    }
+
+    /// Ends all that runs on the machine.
+    func end(_ node: SimulatedNode) {
         abort(node)
         if node.number == 0 { centre.close() } else { node.close() }
     }

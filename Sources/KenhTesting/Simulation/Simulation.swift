@@ -44,14 +44,15 @@ public final class Simulation {
         let setup = try CentreKeys(using: &random)
         let node = SimulatedNode(
             number: 0, world: world, seed: random.next(), identity: try setup.identity(using: &random),
-            schema: SimulatedSchema.second, limits: limits, scratch: scratch)
+            schema: SimulatedSchema.second, limits: Self.limits(limits, node: 0, plan.seed), scratch: scratch)
         centre = SimulatedCentre(node: node, identity: setup.hub, epoch: .random(count: 16, using: &random))
         SQLiteTime.set(world.milliseconds)
         defer { SQLiteTime.clear() }
         for number in 1...plan.cellCount {
             let cell = SimulatedNode(
                 number: number, world: world, seed: random.next(), identity: try setup.identity(using: &random),
-                schema: SimulatedSchema.first, limits: limits, scratch: scratch)
+                schema: SimulatedSchema.first, limits: Self.limits(limits, node: number, plan.seed),
+                scratch: scratch)
             try centre.enroll(cell: "CB\(number)", cell.identity)
             cells.append(cell)
             lines.append(Line(cell: number))
@@ -68,6 +69,13 @@ public final class Simulation {
         limits.changesPerBlock = random.pick([5, 30, 200]) ?? 30
         limits.changesPerChunk = random.pick([7, 100, 10_000]) ?? 100
         limits.changesPerMerge = random.pick([10, 150, 10_000]) ?? 150
+        return limits
+    }
+
+    /// Every third machine has a newer SQLite, whose write-ahead log is used.
+    private static func limits(_ limits: WorkLimits, node number: Int, _ seed: UInt64) -> WorkLimits {
+        var limits = limits
+        limits.durability = (UInt64(number) + seed).isMultiple(of: 3) ? .writeAheadLog : .rollbackJournal
         return limits
     }
 

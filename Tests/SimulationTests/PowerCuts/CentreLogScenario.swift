@@ -6,26 +6,26 @@ import KenhTesting
 
 extension PowerCutTrial.Scenario {
     /// The centre enters a cell and appends to its log, several entries at once.
-    static var centreLog: PowerCutTrial.Scenario {
+    static func centreLog(_ durability: Durability) -> PowerCutTrial.Scenario {
         PowerCutTrial.Scenario(
             "the centre's log",
             prepare: { disk in
-                let log = try log(disk)
+                let log = try log(disk, durability)
                 for number in 0..<10 { try append(number, log) }
             },
             act: { disk, acknowledge in
-                let log = try log(disk)
+                let log = try log(disk, durability)
                 for number in 10..<13 {
                     try append(number, log)
                     try acknowledge()
                 }
-            }, inspect: { disk, _ in try text(try log(disk)) })
+            }, inspect: { disk, _ in try text(try log(disk, durability)) })
     }
 
-    private static func log(_ disk: RAMDisk) throws -> SQLiteLog {
+    private static func log(_ disk: RAMDisk, _ durability: Durability) throws -> SQLiteLog {
         try SQLiteLog(
             path: disk.path("log.db"), newEpoch: Array(repeating: 7, count: 16),
-            openedAtMilliseconds: StoreMachine.start)
+            openedAtMilliseconds: StoreMachine.start, durability: durability)
     }
 
     private static func append(_ number: Int, _ log: SQLiteLog) throws {

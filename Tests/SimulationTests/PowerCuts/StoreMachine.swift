@@ -9,10 +9,12 @@ struct StoreMachine: Sendable {
 
     let identity: StoreIdentity
     private let seed: UInt64
+    private let durability: Durability
 
-    init(seed: UInt64) throws {
+    init(seed: UInt64, _ durability: Durability) throws {
         var random = SeededGenerator(seed: seed)
         self.seed = seed
+        self.durability = durability
         identity = StoreIdentity(
             organisation: .zero, replica: .random(using: &random), key: try SigningKey(using: &random))
     }
@@ -30,6 +32,7 @@ struct StoreMachine: Sendable {
         SQLiteTime.set(Self.start)
         var limits = WorkLimits()
         (limits.changesPerBlock, limits.changesPerChunk, limits.changesPerMerge) = (5, 7, 10)
+        limits.durability = durability
         limits.rebuildPath = scratch?.path("rebuilt.db")
         return try Store(
             path: disk.path("kenh.db"), schema: schema, limits: limits, clock: { Self.start },
