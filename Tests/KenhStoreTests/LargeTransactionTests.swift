@@ -65,4 +65,27 @@ import Testing
         #expect(try c.store.status().heldBlocks == 0)
         try organisation.exchange()
     }
+
+    @Test("a block waits for one that is here and waits itself")
+    func waitsForWaiting() throws {
+        let organisation = try OrganisationFixture(["A", "B", "C"])
+        let (a, b, c) = (organisation["A"], organisation["B"], organisation["C"])
+        try a.insert("item", "x", [("title", "first")])
+        try organisation.send(a)
+        try a.update("item", "x", "title", "second")
+        try organisation.send(a)
+        try organisation.receive(b)
+        try b.update("item", "x", "title", "third")
+        try organisation.send(b)
+        let blocks = organisation.waiting(for: c)
+        #expect(blocks.count == 3)
+        for (place, block) in blocks.reversed().enumerated() {
+            let item = Delivery.Item(hash: block.hash, block: block, acceptance: nil)
+            let report = try c.store.take(Delivery(items: [item], registry: organisation.registry), as: c.identity)
+            #expect(report.heldBlocks == (place < 2 ? place + 1 : 0))
+        }
+        #expect(try c.value("item", "x", "title") == "third")
+        #expect(try c.store.conflicts().isEmpty)
+        try organisation.exchange()
+    }
 }

@@ -43,7 +43,7 @@ final class Child: Sendable {
 
     /// - Parameters:
     ///   - files: a folder for the process's input and output; its working folder, too.
-    ///   - environment: beside PATH and HOME, which is all that it gets of ours.
+    ///   - environment: beside PATH, HOME and what sanitizers are told, which is all that it gets of ours.
     init(
         _ program: String, _ arguments: [String], input: String = "", in files: URL,
         environment: [String: String] = [:]
@@ -56,11 +56,13 @@ final class Child: Sendable {
         self.files = own
         try FileManager.default.createDirectory(at: own, withIntermediateDirectories: true)
         try Data(input.utf8).write(to: own.appendingPathComponent("in"))
-        let path = ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin"
+        var ours = ProcessInfo.processInfo.environment.filter { ["ASAN_OPTIONS", "TSAN_OPTIONS"].contains($0.key) }
+        ours["PATH"] = ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin"
+        ours["HOME"] = files.path
         state = Mutex(State())
         hasEnded = DispatchSemaphore(value: 0)
         id = try Spawn.start(
-            program, arguments, environment: ["PATH": path, "HOME": files.path].merging(environment) { $1 },
+            program, arguments, environment: ours.merging(environment) { $1 },
             files: Spawn.Files(
                 folder: files.path, input: own.appendingPathComponent("in").path,
                 output: own.appendingPathComponent("out").path, errors: own.appendingPathComponent("err").path))
