@@ -57,6 +57,7 @@ REPRO_6 := SimulationTests.PowerCutTests/cuts
 REPRO_7 := KenhHubTests.RestoreTests/forgottenEpoch
 REPRO_8 := KenhHubTests.DamageTests/log
 REPRO_9 := KenhStoreTests.CounterTests/waitsForInsert
+REPRO_10 := SimulationTests.PowerCutTests/cutAfterDeath
 
 ## Run the test of one bug of the list in Tests/README.md (make repro-1).
 repro-%: build

@@ -31,6 +31,14 @@ public struct Durability: Sendable, Equatable {
         try check(sql)
     }
 
+    /// Takes another file for the journal after a commit that failed on the disk. Its header may not be zeroed there, and
+    /// what the next transaction writes over it would leave a journal that brings back half of what it should.
+    func renewJournal(_ sql: StatementCache) {
+        guard journalMode == Self.rollbackJournal.journalMode else { return }
+        try? sql.execute("PRAGMA journal_mode=delete")
+        try? sql.execute("PRAGMA journal_mode=\(journalMode)")
+    }
+
     func check(_ sql: StatementCache) throws(StoreError) {
         let mode = try Self.read(sql, "PRAGMA journal_mode") { $0.string(0) }
         let level = try Self.read(sql, "PRAGMA synchronous") { $0.int(0) }

@@ -7,6 +7,9 @@ package final class DurableDatabase: Sendable {
     private let lock = NSLock()
     nonisolated(unsafe) private let handle: OpaquePointer
     nonisolated(unsafe) private let sql: StatementCache
+    private let durability: Durability
+    /// Whether a commit failed, and none was done since.
+    nonisolated(unsafe) private var isDoubtful = false
 
     /// - Parameter ddl: makes the tables of an empty file.
     package init(
@@ -22,9 +25,10 @@ package final class DurableDatabase: Sendable {
             throw error
         }
         handle = opened
+        self.durability = durability
         sqlite3_busy_timeout(opened, 10_000)
         sql = StatementCache(opened)
-        do { try prepare(applicationID, format, ddl, durability) } catch { throw StoreError(wrapping: error) }
+        do { try prepare(applicationID, format, ddl) } catch { throw StoreError(wrapping: error) }
     }
 
     deinit {
@@ -32,15 +36,13 @@ package final class DurableDatabase: Sendable {
         sqlite3_close_v2(handle)
     }
 
-    private func prepare(
-        _ applicationID: Int64, _ format: Int64, _ ddl: String, _ durability: Durability
-    ) throws {
+    private func prepare(_ applicationID: Int64, _ format: Int64, _ ddl: String) throws {
         // Looked at first, since setting the journal mode writes into the file.
         _ = try isNew(applicationID, format)
         try durability.apply(sql)
         try sql.execute("PRAGMA cache_size=-65536; PRAGMA secure_delete=OFF")
         try write { sql in
-            guard try isNew(applicationID, format) else { return }
+            guard try isNew(applicationID, format) else { return try StoreFile.touch(sql) }
             try sql.execute(ddl)
             try sql.execute("PRAGMA application_id=\(applicationID); PRAGMA user_version=\(format)")
         }
@@ -73,13 +75,19 @@ package final class DurableDatabase: Sendable {
     private func transaction<T>(_ begin: String, _ body: (StatementCache) throws -> T) throws -> T {
         lock.lock()
         defer { lock.unlock() }
-        try sql.execute(begin)
+        try sql.execute(isDoubtful ? "BEGIN IMMEDIATE" : begin)
         do {
+            if isDoubtful { try StoreFile.touch(sql) }
             let result = try body(sql)
             try sql.execute("COMMIT")
+            isDoubtful = false
             return result
         } catch {
             if sqlite3_get_autocommit(handle) == 0 { try? sql.execute("ROLLBACK") }
+            if StoreError.isOfDisk(error) {
+                isDoubtful = true
+                durability.renewJournal(sql)
+            }
             throw error
         }
     }

@@ -109,13 +109,19 @@ public final class Store: Sendable {
                 var result: T?
                 do {
                     try db.inTransaction(.immediate) {
+                        if core.isDoubtful { try StoreFile.touch(core.sql) }
                         try core.refresh()
                         result = try body(db, core)
                         try core.channels.flush()
                         return .commit
                     }
+                    core.isDoubtful = false
                 } catch {
                     core.forget()
+                    if StoreError.isOfDisk(error) {
+                        core.isDoubtful = true
+                        core.limits.durability.renewJournal(core.sql)
+                    }
                     throw error
                 }
                 guard let result else { throw StoreError(.io, "the transaction gave no result") }
@@ -128,7 +134,8 @@ public final class Store: Sendable {
         do {
             return try queue.inDatabase { db in
                 var result: T?
-                try db.inTransaction(.deferred) {
+                try db.inTransaction(core.isDoubtful ? .immediate : .deferred) {
+                    if core.isDoubtful { try StoreFile.touch(core.sql) }
                     try core.refresh()
                     result = try body(core)
                     return .commit
@@ -260,6 +267,12 @@ public final class Store: Sendable {
 }
 
 extension StoreError {
+    /// Whether SQLite could not read or write the file.
+    static func isOfDisk(_ error: any Error) -> Bool {
+        guard error is StoreError || error is DatabaseError else { return false }
+        return [.io, .diskFull].contains(StoreError(wrapping: error).code)
+    }
+
     init(wrapping error: any Error) {
         switch error {
         case let error as StoreError: self = error

@@ -31,6 +31,8 @@ final class StoreCore {
     let codec = BlockCodec()
     let births: BirthNames
     var limits = WorkLimits()
+    /// Whether a commit failed, and none was done since.
+    var isDoubtful = false
     private var dataVersion: Int64 = -1
     private let database: OpaquePointer
     private var isCapturing = true

@@ -90,10 +90,19 @@ enum StoreFile {
 
     /// Makes Kenh's own tables in an empty file.
     static func create(_ sql: StatementCache) throws(StoreError) {
-        guard try pragma(sql, "application_id") != SystemTables.applicationID else { return }
+        guard try pragma(sql, "application_id") != SystemTables.applicationID else { return try touch(sql) }
         try sql.execute(SystemTables.ddl)
         try sql.execute("PRAGMA application_id=\(SystemTables.applicationID)")
         try sql.execute("PRAGMA user_version=\(SystemTables.format)")
+    }
+
+    /// Writes the first page as it is, so that the transaction is synced, and all that was there before it.
+    ///
+    /// The first thing to do after an opening, and after a commit that failed: what a dead process or a failed sync has
+    /// left is read from the system's cache as if it were there, and a power cut could still take it back when others
+    /// have been told of it.
+    static func touch(_ sql: StatementCache) throws(StoreError) {
+        try sql.execute("PRAGMA user_version=\(try pragma(sql, "user_version"))")
     }
 
     static func isEmpty(_ sql: StatementCache) throws(StoreError) -> Bool {

@@ -50,15 +50,20 @@ public struct PowerCutTrial {
         ioCount = disk.count(.changing)
     }
 
-    /// Strikes `count` times, at each I/O in turn.
-    public func run(_ fault: RAMDisk.Fault, seeds: Range<UInt64>, lies: RAMDisk.Lies = []) -> Outcome {
+    /// Strikes once for each seed, at each I/O in turn.
+    ///
+    /// - Parameter thenCut: whether the power is cut once the machine has come up and shown what it has, which it has to
+    ///   have still after that.
+    public func run(
+        _ fault: RAMDisk.Fault, seeds: Range<UInt64>, lies: RAMDisk.Lies = [], thenCut: Bool = false
+    ) -> Outcome {
         defer { SQLiteTime.clear() }
         var outcome = Outcome()
         outcome.ioCount = ioCount
         let disk = RAMDisk(seed: 0, sectorBytes: seeds.lowerBound.isMultiple(of: 2) ? 4096 : 512)
         for seed in seeds {
             let after = 1 + Int(seed % UInt64(max(ioCount, 1)))
-            do { try strike(disk, fault, after, seed, lies) } catch {
+            do { try strike(disk, fault, after, seed, lies, thenCut) } catch {
                 outcome.losses.append(
                     "\(scenario.name), seed \(seed), \(fault) at I/O \(after) of \(ioCount): \(error)")
             }
@@ -68,7 +73,7 @@ public struct PowerCutTrial {
     }
 
     private func strike(
-        _ disk: RAMDisk, _ fault: RAMDisk.Fault, _ after: Int, _ seed: UInt64, _ lies: RAMDisk.Lies
+        _ disk: RAMDisk, _ fault: RAMDisk.Fault, _ after: Int, _ seed: UInt64, _ lies: RAMDisk.Lies, _ thenCut: Bool
     ) throws {
         disk.replace(with: base)
         disk.seed(seed)
@@ -81,6 +86,12 @@ public struct PowerCutTrial {
         disk.lie([])
         disk.start()
         let state = try scenario.inspect(disk, seed.isMultiple(of: UInt64(thoroughEvery)))
+        if thenCut {
+            disk.cutPower()
+            disk.start()
+            let left = try scenario.inspect(disk, false)
+            guard left == state else { throw SimulationFailure("was there, and after a power cut there is\n\(left)") }
+        }
         // The last thing may be done although nobody was told.
         guard !states[acknowledged...].prefix(2).contains(state) else { return }
         let place =

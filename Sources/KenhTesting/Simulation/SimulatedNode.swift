@@ -18,6 +18,8 @@ public final class SimulatedNode {
     private var plain: PlainFile?
     /// Values that lost a conflict and that people see beside the tables; nil where they may have changed.
     var losers: [LedgerPlace: Set<Value>]?
+    /// The last pending change before a transaction of which nobody was told that it was done, where none was done since.
+    var surePending: Int64?
     /// What had struck the disk when it was last looked at.
     var struck = RAMDisk.Tally()
 

@@ -81,14 +81,18 @@ extension Simulation {
         // is there as soon as the last process that knows better has ended.
         if isStruck { end(node) }
         let found = try lastPending(node)
-        guard found == before || found == after else {
+        guard found == before || found == after || found == node.surePending else {
             throw SimulationFailure("of changes \(before + 1) to \(after), those up to \(found) were kept")
         }
-        guard found == before else {
-            // There, and not acknowledged: a power cut may still take it back.
+        let mayComeBack = isStruck && node.limits.durability == .writeAheadLog
+        guard found != after, !mayComeBack else {
+            // There, and not acknowledged: a power cut may still take it back. In a write-ahead log it may be there
+            // again after one, too.
             let first = ledger.count
+            let surePending = node.surePending ?? before
             let result = enter(draft, node)
             ledger.doubt(node.number, after: first)
+            node.surePending = surePending
             return result + ", unknown"
         }
         ledger.rollBack(draft)
@@ -96,6 +100,7 @@ extension Simulation {
     }
 
     private func enter(_ draft: LedgerDraft, _ node: SimulatedNode) -> String {
+        node.surePending = nil
         for place in draft.seen.keys { node.losers?[place] = nil }
         ledger.commit(draft, by: node.number)
         return "\(draft.writes.count) values, \(draft.deleted.count) deletes"

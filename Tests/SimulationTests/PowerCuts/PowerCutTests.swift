@@ -49,6 +49,18 @@ enum PowerCutSettings {
         #expect(outcome.tally.strikes > 0)
     }
 
+    @Test(
+        "What is there after the process has died at any I/O is there after a power cut, too",
+        arguments: 0..<7, [Durability.rollbackJournal, .writeAheadLog])
+    func cutAfterDeath(scenario: Int, durability: Durability) throws {
+        let trial = try trial(scenario, durability)
+        for fault in [RAMDisk.Fault.kill, .fail] {
+            let outcome = trial.run(fault, seeds: 0..<UInt64(max(PowerCutSettings.count / 50, 60)), thenCut: true)
+            #expect(outcome.losses.isEmpty, "\(outcome.losses.count) lost: \(outcome.losses.first ?? "")")
+            #expect(outcome.tally.cuts > 0)
+        }
+    }
+
     @Test("A disk whose syncs are lies is found out in every scenario", arguments: 0..<7)
     func lyingDisk(scenario: Int) throws {
         let outcome = try trial(scenario).run(.cut, seeds: 0..<200, lies: .sync)
