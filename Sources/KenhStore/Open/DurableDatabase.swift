@@ -8,8 +8,9 @@ package final class DurableDatabase: Sendable {
     nonisolated(unsafe) private let handle: OpaquePointer
     nonisolated(unsafe) private let sql: StatementCache
     private let durability: Durability
-    /// Whether a commit failed, and none was done since.
-    nonisolated(unsafe) private var isDoubtful = false
+    private let path: String
+    /// Whether what is there may not be synced.
+    nonisolated(unsafe) private var isDoubtful = true
 
     /// - Parameter ddl: makes the tables of an empty file.
     package init(
@@ -26,6 +27,7 @@ package final class DurableDatabase: Sendable {
         }
         handle = opened
         self.durability = durability
+        self.path = path
         sqlite3_busy_timeout(opened, 10_000)
         sql = StatementCache(opened)
         do { try prepare(applicationID, format, ddl) } catch { throw StoreError(wrapping: error) }
@@ -42,7 +44,7 @@ package final class DurableDatabase: Sendable {
         try durability.apply(sql)
         try sql.execute("PRAGMA cache_size=-65536; PRAGMA secure_delete=OFF")
         try write { sql in
-            guard try isNew(applicationID, format) else { return try StoreFile.touch(sql) }
+            guard try isNew(applicationID, format) else { return }
             try sql.execute(ddl)
             try sql.execute("PRAGMA application_id=\(applicationID); PRAGMA user_version=\(format)")
         }
@@ -75,12 +77,12 @@ package final class DurableDatabase: Sendable {
     private func transaction<T>(_ begin: String, _ body: (StatementCache) throws -> T) throws -> T {
         lock.lock()
         defer { lock.unlock() }
-        try sql.execute(isDoubtful ? "BEGIN IMMEDIATE" : begin)
+        if isDoubtful { try StoreFile.sync(path) }
+        isDoubtful = false
+        try sql.execute(begin)
         do {
-            if isDoubtful { try StoreFile.touch(sql) }
             let result = try body(sql)
             try sql.execute("COMMIT")
-            isDoubtful = false
             return result
         } catch {
             if sqlite3_get_autocommit(handle) == 0 { try? sql.execute("ROLLBACK") }

@@ -68,14 +68,16 @@ public final class Store: Sendable {
         configuration.label = "kenh.store"
         do {
             let queue = try DatabaseQueue(path: path, configuration: configuration)
-            let core = try queue.inDatabase { db in try prepare(db, schema: schema, limits) }
+            let core = try queue.inDatabase { db in try prepare(db, path, schema: schema, limits) }
             return (queue, core)
         } catch { throw StoreError(wrapping: error) }
     }
 
-    private static func prepare(_ db: Database, schema: Schema, _ limits: WorkLimits) throws -> StoreCore {
+    private static func prepare(
+        _ db: Database, _ path: String, schema: Schema, _ limits: WorkLimits
+    ) throws -> StoreCore {
         guard let handle = db.sqliteConnection else { throw StoreError(.io, "the store has no connection") }
-        let core = StoreCore(database: handle, schema: schema)
+        let core = StoreCore(database: handle, path: path, schema: schema)
         core.limits = limits
         try StoreFile.checkVersion(core.sql)
         try limits.durability.apply(core.sql)
@@ -105,17 +107,16 @@ public final class Store: Sendable {
     ) throws(StoreError) -> T {
         do {
             return try queue.inDatabase { db in
+                try core.settle()
                 core.capture(isCaptured)
                 var result: T?
                 do {
                     try db.inTransaction(.immediate) {
-                        if core.isDoubtful { try StoreFile.touch(core.sql) }
                         try core.refresh()
                         result = try body(db, core)
                         try core.channels.flush()
                         return .commit
                     }
-                    core.isDoubtful = false
                 } catch {
                     core.forget()
                     if StoreError.isOfDisk(error) {
@@ -133,9 +134,9 @@ public final class Store: Sendable {
     func reading<T>(_ body: (StoreCore) throws -> T) throws(StoreError) -> T {
         do {
             return try queue.inDatabase { db in
+                try core.settle()
                 var result: T?
-                try db.inTransaction(core.isDoubtful ? .immediate : .deferred) {
-                    if core.isDoubtful { try StoreFile.touch(core.sql) }
+                try db.inTransaction(.deferred) {
                     try core.refresh()
                     result = try body(core)
                     return .commit

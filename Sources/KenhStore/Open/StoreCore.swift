@@ -31,14 +31,16 @@ final class StoreCore {
     let codec = BlockCodec()
     let births: BirthNames
     var limits = WorkLimits()
-    /// Whether a commit failed, and none was done since.
-    var isDoubtful = false
+    /// Whether what is there may not be synced: the file was just opened, or a commit failed.
+    var isDoubtful = true
     private var dataVersion: Int64 = -1
     private let database: OpaquePointer
+    private let path: String
     private var isCapturing = true
 
-    init(database: OpaquePointer, schema: Schema) {
+    init(database: OpaquePointer, path: String, schema: Schema) {
         self.database = database
+        self.path = path
         sql = StatementCache(database)
         self.schema = schema
         index = BranchIndex(sql)
@@ -55,6 +57,13 @@ final class StoreCore {
         guard on != isCapturing else { return }
         kenh_enable_triggers(database, on ? 1 : 0)
         isCapturing = on
+    }
+
+    /// Before anything is read that others may be told of.
+    func settle() throws(StoreError) {
+        guard isDoubtful else { return }
+        try StoreFile.sync(path)
+        isDoubtful = false
     }
 
     /// Reads what is kept in memory, where the file has changed under us or a transaction was rolled back.

@@ -55,22 +55,59 @@ enum StoreFile {
     }
 
     private static func read(_ name: UnsafePointer<CChar>, _ vfs: UnsafeMutablePointer<sqlite3_vfs>) -> [UInt8] {
+        opened(name, SQLITE_OPEN_READONLY | SQLITE_OPEN_MAIN_DB, vfs) { file, methods in
+            var head = [UInt8](repeating: 0, count: magic.count)
+            let code = methods.xRead(file, &head, Int32(head.count), 0)
+            guard code != SQLITE_OK else { return head }
+            var size: Int64 = 0
+            guard code == shortRead, methods.xFileSize(file, &size) == SQLITE_OK else { return [] }
+            // SQLite calls a file of one byte empty, because on some systems it writes one itself.
+            return size > 0 ? Array(head.prefix(Int(size))) : head[0] == 0 ? [] : [head[0]]
+        } ?? []
+    }
+
+    /// Nil where the file cannot be opened.
+    private static func opened<T>(
+        _ name: UnsafePointer<CChar>, _ flags: Int32, _ vfs: UnsafeMutablePointer<sqlite3_vfs>,
+        _ body: (UnsafeMutablePointer<sqlite3_file>, sqlite3_io_methods) -> T
+    ) -> T? {
         let room = UnsafeMutableRawPointer.allocate(byteCount: Int(vfs.pointee.szOsFile), alignment: 16)
         defer { room.deallocate() }
         room.initializeMemory(as: UInt8.self, repeating: 0, count: Int(vfs.pointee.szOsFile))
         let file = room.assumingMemoryBound(to: sqlite3_file.self)
-        let flags = SQLITE_OPEN_READONLY | SQLITE_OPEN_MAIN_DB
-        guard vfs.pointee.xOpen(vfs, name, file, flags, nil) == SQLITE_OK, let methods = file.pointee.pMethods else {
-            return []
-        }
+        guard vfs.pointee.xOpen(vfs, name, file, flags, nil) == SQLITE_OK,
+            let methods = file.pointee.pMethods
+        else { return nil }
         defer { _ = methods.pointee.xClose(file) }
-        var head = [UInt8](repeating: 0, count: magic.count)
-        let code = methods.pointee.xRead(file, &head, Int32(head.count), 0)
-        guard code != SQLITE_OK else { return head }
-        var size: Int64 = 0
-        guard code == shortRead, methods.pointee.xFileSize(file, &size) == SQLITE_OK else { return [] }
-        // SQLite calls a file of one byte empty, because on some systems it writes one itself.
-        return size > 0 ? Array(head.prefix(Int(size))) : head[0] == 0 ? [] : [head[0]]
+        return body(file, methods.pointee)
+    }
+
+    /// Syncs a database's file, whatever journal is beside it, and their folder, and changes nothing.
+    ///
+    /// To be done after an opening, and after a commit that failed: what a dead process or a failed sync has left is read
+    /// from the system's cache as if it were there, and a power cut could still take it back when others have been told
+    /// of it.
+    static func sync(_ path: String) throws(StoreError) {
+        guard path != ":memory:", let vfs = sqlite3_vfs_find(nil) else { return }
+        for file in [path, path + "-journal", path + "-wal"] { try sync(file, SQLITE_OPEN_MAIN_DB, vfs) }
+        // SQLite syncs the folder with a new journal's first sync.
+        try sync(path + "-sync", SQLITE_OPEN_MAIN_JOURNAL | SQLITE_OPEN_CREATE, vfs)
+    }
+
+    private static func sync(
+        _ path: String, _ flags: Int32, _ vfs: UnsafeMutablePointer<sqlite3_vfs>
+    ) throws(StoreError) {
+        let isNew = flags & SQLITE_OPEN_CREATE != 0
+        var full = [CChar](repeating: 0, count: Int(vfs.pointee.mxPathname) + 1)
+        guard vfs.pointee.xFullPathname(vfs, path, Int32(full.count), &full) & 0xff == SQLITE_OK,
+            isNew || isThere(full, SQLITE_ACCESS_EXISTS, vfs), let name = sqlite3_create_filename(full, "", "", 0, nil)
+        else { return }
+        defer { sqlite3_free_filename(name) }
+        let code = opened(name, SQLITE_OPEN_READWRITE | flags, vfs) { $1.xSync($0, SQLITE_SYNC_NORMAL) }
+        if isNew { _ = vfs.pointee.xDelete(vfs, name, 0) }
+        guard code == nil || code == SQLITE_OK else {
+            throw StoreError(.io, "\(path) could not be synced", advice: "check the disk, then try again")
+        }
     }
 
     static func checkVersion(_ sql: StatementCache) throws(StoreError) {
@@ -90,19 +127,10 @@ enum StoreFile {
 
     /// Makes Kenh's own tables in an empty file.
     static func create(_ sql: StatementCache) throws(StoreError) {
-        guard try pragma(sql, "application_id") != SystemTables.applicationID else { return try touch(sql) }
+        guard try pragma(sql, "application_id") != SystemTables.applicationID else { return }
         try sql.execute(SystemTables.ddl)
         try sql.execute("PRAGMA application_id=\(SystemTables.applicationID)")
         try sql.execute("PRAGMA user_version=\(SystemTables.format)")
-    }
-
-    /// Writes the first page as it is, so that the transaction is synced, and all that was there before it.
-    ///
-    /// The first thing to do after an opening, and after a commit that failed: what a dead process or a failed sync has
-    /// left is read from the system's cache as if it were there, and a power cut could still take it back when others
-    /// have been told of it.
-    static func touch(_ sql: StatementCache) throws(StoreError) {
-        try sql.execute("PRAGMA user_version=\(try pragma(sql, "user_version"))")
     }
 
     static func isEmpty(_ sql: StatementCache) throws(StoreError) -> Bool {
