@@ -16,19 +16,27 @@ final class Strand<Input>: @unchecked Sendable {
     ///   - body: begins with the first ``resume(_:)``.
     init(entering: @escaping () -> Void, _ body: @escaping () -> Void) {
         self.entering = entering
-        nonisolated(unsafe) let body = Body(run: body)
+        self.body = body
         Thread { [self] in
             mayRun.wait()
-            self.entering()
-            body.run()
-            isFinished = true
+            self.entering?()
+            run()
             hasStopped.signal()
         }.start()
     }
 
-    private let entering: () -> Void
+    private var entering: (() -> Void)?
+    private var body: (() -> Void)?
 
-    private struct Body { let run: () -> Void }
+    /// What the body holds is let go before it counts as ended: were it the last to hold a store, its thread would close
+    /// that store's file while others go on.
+    private func run() {
+        body?()
+        body = nil
+        entering = nil
+        input = nil
+        isFinished = true
+    }
 
     /// Lets it run until it waits again or ends. The first call starts it; each later one is what it waited for.
     func resume(_ input: Result<Input, any Error>? = nil) {
@@ -42,7 +50,7 @@ final class Strand<Input>: @unchecked Sendable {
     func wait() throws -> Input {
         hasStopped.signal()
         mayRun.wait()
-        entering()
+        entering?()
         guard let input else { throw SimulationFailure("a strand was resumed with nothing") }
         return try input.get()
     }
