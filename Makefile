@@ -125,6 +125,6 @@ format:
 
 ## Generate the messages anew after a change of Protocol/kenh.proto.
 proto:
-	$(SWIFT) build --product protoc-gen-swift
-	protoc --plugin=protoc-gen-swift=.build/debug/protoc-gen-swift --swift_opt=Visibility=Public \
+	$(SWIFT) build -c release --product protoc-gen-swift
+	protoc --plugin=protoc-gen-swift=.build/release/protoc-gen-swift --swift_opt=Visibility=Public \
 	    --swift_out=Sources/KenhProtocol/Wire -I Protocol Protocol/kenh.proto

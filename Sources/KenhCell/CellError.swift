@@ -11,6 +11,8 @@ public struct CellError: Error, Sendable {
         case notTheCentre
         /// The centre's log is not the one that was followed.
         case diverged
+        /// The centre signed two things that cannot both be true.
+        case contradicted
         case rateLimited
         case notJoined
     }

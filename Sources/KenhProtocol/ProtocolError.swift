@@ -19,6 +19,8 @@ public struct ProtocolError: Error, Sendable {
         case badDigest
         case compression
         case forbidden
+        /// Nothing is known under this name.
+        case notFound
     }
 
     public enum Recovery: String, Sendable, CaseIterable {

@@ -70,6 +70,6 @@ struct Kenh: AsyncParsableCommand {
         version: Version.text,
         subcommands: [
             Central.self, Join.self, Daemon.self, Sync.self, Status.self, Conflicts.self, History.self, Verify.self,
-            Repair.self, Demo.self,
+            Repair.self, Audit.self, Demo.self,
         ])
 }

@@ -57,7 +57,12 @@ import Testing
             acceptedAtMilliseconds: Self.start)
         entry.signature = Data(try EntryProof.sign(hash, epoch: epoch, with: serving))
         head.logHash = Data(headIsTrue ? hash.bytes : hash.bytes.reversed())
+        let tree = Checkpoint(
+            origin: Checkpoint.origin(organisation: identity.organisation, epoch: epoch), size: 1,
+            root: MerkleHash.leaf(hash.bytes))
+        head.position = 1
         var answer = WireSyncResponse()
+        answer.checkpoint = try tree.signed(with: serving).encoded
         (answer.entries, answer.heads, answer.timeMs) = ([entry], [head], Self.start)
         answer.epoch = Data(epoch)
         return answer

@@ -62,7 +62,7 @@ public struct CellSync {
             let effect = effects.removeFirst()
             switch effect {
             case .finished(let report): return report
-            case .failed(let error): throw error
+            case .failed(let error): throw try reported(error)
             default: break
             }
             let event: SyncSession.Event?
@@ -80,19 +80,20 @@ public struct CellSync {
     private struct Round {
         /// As they were sent: another process may have moved the store's own meanwhile.
         var cursors: [ChannelCursor] = []
-        var heads: [WireChannelHead] = []
+        var checkpoint: KeptCheckpoint?
+        var response = WireSyncResponse()
     }
 
     private func perform(_ effect: SyncSession.Effect, _ round: inout Round) throws -> SyncSession.Event? {
         switch effect {
         case .readOutbox(let limit):
             let outbox = try store.outbox(as: identity, limitBytes: limit)
-            round.cursors = outbox.cursors
+            (round.cursors, round.checkpoint) = (outbox.cursors, outbox.checkpoint)
             return .outboxRead(outbox)
         case .send(let request):
             let sentAt = clock()
             let response = try link.sync(request)
-            round.heads = response.heads
+            round.response = response
             return .answered(response, sentAt: sentAt, receivedAt: clock())
         case .setClockOffset(let milliseconds):
             if try store.fact("clock_offset") != .integer(milliseconds) {
@@ -114,10 +115,25 @@ public struct CellSync {
             servingKey: centre, organisation: identity.organisation, cursors: round.cursors,
             knownKey: { [store] in try store.deviceKey(of: $0) })
         var delivery = try follower.follow(entries, epoch: epoch)
-        try follower.agree(with: round.heads)
+        try follower.agree(with: round.response.heads)
+        let tree = try TreeView(servingKey: centre, organisation: identity.organisation, known: round.checkpoint).check(
+            round.response, cursors: Dictionary(round.cursors.map { ($0.channel, $0.sequence) }) { $1 },
+            atMilliseconds: clock())
+        delivery.checkpoints = [tree.checkpoint]
+        delivery.forgotten = tree.forgotten
         delivery.items = Self.acknowledged(receipts) + delivery.items
         let report = try store.take(delivery, as: identity)
         return .taken(report, digests: try store.settledDigests())
+    }
+
+    /// What the centre contradicted is kept as proof before anybody is told.
+    private func reported(_ error: any Error) throws -> any Error {
+        guard let contradiction = error as? TreeView.Contradiction else { return error }
+        try store.keep(contradiction: contradiction.known, contradiction.shown)
+        return CellError(
+            .contradicted,
+            "the centre's log is not the one that it had signed for before: it was rewritten; both signed checkpoints are "
+                + "kept as proof (kenh audit checkpoints), tell the inspection committee", recovery: .askAPerson)
     }
 
     private static func acknowledged(_ receipts: [WireReceipt]) -> [Delivery.Item] {

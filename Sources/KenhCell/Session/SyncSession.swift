@@ -56,6 +56,7 @@ public struct SyncSession: Sendable {
     private var withOwnBlocks = false
     private var reconciliation: ReconcileSession?
     private var remedies = 0
+    private var hasReconciled = false
 
     public init(options: Options = Options()) { self.options = options }
 
@@ -82,6 +83,7 @@ public struct SyncSession: Sendable {
         request.cursors = outbox.cursors.map(\.wire)
         request.receipts = outbox.receipts.map(\.wire)
         request.blocks = outbox.blocks.map(\.wire)
+        request.treeSize = outbox.checkpoint?.checkpoint.size ?? 0
         request.downLimitBytes = UInt32(options.downLimitBytes)
         request.withOwnBlocks = withOwnBlocks
         report.rounds += 1
@@ -142,12 +144,15 @@ public struct SyncSession: Sendable {
             remedies += 1
             return nextRound()
         case let error as CellError where error.recovery == .resync: return reconcile()
+        // A restored centre opens a new epoch where it is shown what it had signed; one that lies does not.
+        case is TreeView.Contradiction where !hasReconciled: return reconcile()
         case let error as ProtocolError where error.recovery == .resync: return reconcile()
         default: return nil
         }
     }
 
     private mutating func reconcile() -> Effect {
+        hasReconciled = true
         remedies += 1
         var session = ReconcileSession(limitBytes: options.upLimitBytes)
         let effect = session.handle(.started)

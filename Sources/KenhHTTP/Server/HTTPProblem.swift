@@ -41,6 +41,7 @@ struct HTTPProblem {
         case .badSignature, .staleRequest: .unauthorized
         case .unknownDevice, .wrongOrganisation, .codeUnknown, .codeUsed, .codeExpired, .forbidden: .forbidden
         case .unsupportedVersion: .upgradeRequired
+        case .notFound: .notFound
         case .malformed, .brokenLink, .badCode, .badKey, .badDigest, .compression: .badRequest
         }
     }

@@ -6,7 +6,7 @@ import KenhProtocol
 import Logging
 import Metrics
 
-/// The sync API over a hub: `POST /v1/enroll`, `POST /v1/sync`, `POST /v1/reconcile`, `GET /healthz`.
+/// The sync API over a hub: `POST /v1/enroll`, `/v1/sync`, `/v1/reconcile`, `/v1/proof`, and `GET /healthz`.
 public struct SyncAPI: Sendable {
     public static let enrollLimitBytes = 64 << 10
 
@@ -31,6 +31,7 @@ public struct SyncAPI: Sendable {
         router.post("/v1/enroll") { request, _ in try await respond(to: request, enroll) }
         router.post("/v1/sync") { request, _ in try await respond(to: request, sync) }
         router.post("/v1/reconcile") { request, _ in try await respond(to: request, reconcile) }
+        router.post("/v1/proof") { request, _ in try await respond(to: request, proof) }
         return router
     }
 
@@ -51,8 +52,11 @@ public struct SyncAPI: Sendable {
         return (signed, try WireCoding.encode(response))
     }
 
-    private func sync(_ request: Request) async throws -> (SignedRequest, [UInt8]) {
-        try exchange.checkLength(of: request, limit: Limits.requestBytes)
+    /// A request that only a registered device may make.
+    private func open(
+        _ request: Request, limit: Int
+    ) async throws -> (signed: SignedRequest, device: RegisteredDevice, body: [UInt8]) {
+        try exchange.checkLength(of: request, limit: limit)
         var device: RegisteredDevice?
         let signed = try exchange.verify(request, allowsUnknownOrganisation: false) { keyID in
             device = try hub.device(keyID)
@@ -61,7 +65,17 @@ public struct SyncAPI: Sendable {
             return device.key
         }
         guard let device else { throw Self.unknownDevice }
-        let body = try await exchange.body(of: request, signed: signed, limit: Limits.requestBytes)
+        return (signed, device, try await exchange.body(of: request, signed: signed, limit: limit))
+    }
+
+    private func proof(_ request: Request) async throws -> (SignedRequest, [UInt8]) {
+        let (signed, _, body) = try await open(request, limit: Self.enrollLimitBytes)
+        let message = try WireCoding.decode(WireProofRequest.self, from: body)
+        return (signed, try await onQueue { try WireCoding.encode(try hub.proof(message)) })
+    }
+
+    private func sync(_ request: Request) async throws -> (SignedRequest, [UInt8]) {
+        let (signed, device, body) = try await open(request, limit: Limits.requestBytes)
         let message = try WireCoding.decode(WireSyncRequest.self, from: body)
         let answer = try await onQueue { try WireCoding.encode(try hub.sync(message, from: device)) }
         if !message.blocks.isEmpty { onAppend() }

@@ -122,7 +122,8 @@ public protocol HubLog: Sendable {
     func read<T>(_ body: (any HubTransaction) throws -> T) throws -> T
 }
 
-public protocol HubTransaction {
+/// The log's tree has an entry for each position, the leaf of position 1 being number 0: its data is the entry's hash.
+public protocol HubTransaction: MerkleNodes {
     /// The log's life now: 16 random bytes.
     var epoch: [UInt8] { get throws }
     /// Whether this is, or once was, the log's life.
@@ -137,6 +138,9 @@ public protocol HubTransaction {
     ) throws -> EntryProof
     /// The earliest acceptance of a block that the log has.
     func acceptance(of block: Hash256) throws -> EntryProof?
+    /// An entry and its position, by its object (the first of it) or by its place.
+    func entry(of object: Hash256) throws -> (proof: EntryProof, position: UInt64)?
+    func entry(channel: String, sequence: UInt64) throws -> (proof: EntryProof, position: UInt64)?
     /// Whether an entry has this object.
     func contains(_ object: Hash256) throws -> Bool
     func block(_ hash: Hash256) throws -> LoggedBlock?
@@ -145,6 +149,12 @@ public protocol HubTransaction {
     func entryHash(channel: String, sequence: UInt64) throws -> Hash256?
     /// Entries after a sequence, in order, until `limitBytes` of payload are reached (at least one).
     func entries(channel: String, after sequence: UInt64, limitBytes: Int) throws -> [StoredEntry]
+    /// How many entries the log has.
+    var size: UInt64 { get throws }
+    /// Of an entry, from 1.
+    func position(channel: String, sequence: UInt64) throws -> UInt64?
+    /// Entries of all channels after a position, in order, until `limitBytes` of payload are reached (at least one).
+    func entries(afterPosition position: UInt64, limitBytes: Int) throws -> [StoredEntry]
     /// What the database itself finds wrong with its files.
     func structureProblems() throws -> [String]
 

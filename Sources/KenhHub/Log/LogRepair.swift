@@ -39,28 +39,58 @@ public struct LogRepair {
             for known in epochs { try transaction.open(epoch: known.epoch, atMilliseconds: known.at) }
         }
         let loose = try keepChains(Dictionary(epochs.map { ($0.number, $0.epoch) }) { $1 })
-        try log.write { try $0.open(epoch: epoch, atMilliseconds: clock()) }
+        try log.write { [hub] in try hub.openEpoch(epoch, after: $0.epoch, $0) }
         try keepCodes()
         try handBack(loose, device)
     }
 
     // MARK: chains
 
+    private typealias Found = (entry: StoredEntry, entryHash: Hash256)
+
+    /// In the log's own order, so that the tree is the old one up to the first entry that is lost.
     /// - Returns: what is good behind something that is not.
     private mutating func keepChains(_ epochs: [Int64: [UInt8]]) throws -> [WireHandedBack] {
-        var channels: [String: [(entry: StoredEntry, entryHash: Hash256)]] = [:]
+        var chains: [String: LogChain] = [:]
+        var broken: [String: [Found]] = [:]
+        var last: [String: Hash256] = [:]
+        let key = hub.identity.servingKey.publicKey
         for number in damaged.numbers(of: "log_entry", "position") {
             guard let found = damaged.line(Self.entry, number, { try Self.entry($0, epochs) }) else {
                 report.damagedEntries += 1
                 continue
             }
-            channels[found.entry.channel, default: []].append(found)
+            let channel = found.entry.channel
+            var chain = chains[channel] ?? LogChain(channel: channel)
+            guard broken[channel] == nil, try log.read({ try chain.take(found.entry, key, $0) }) == nil else {
+                broken[channel, default: []].append(found)
+                continue
+            }
+            try log.restore(found.entry, entryHash: chain.hash, in: hub)
+            chains[channel] = chain
+            last[channel] = found.entryHash
+            report.entries += 1
         }
-        var loose: [WireHandedBack] = []
         // Without the registry nobody's blocks are known.
-        let others = channels.keys.filter { $0 != ChannelName.registry }.sorted()
+        let others = broken.keys.filter { $0 != ChannelName.registry }.sorted()
+        var loose: [WireHandedBack] = []
         for name in [ChannelName.registry] + others {
-            loose += try keepChain(name, (channels[name] ?? []).sorted { $0.entry.sequence < $1.entry.sequence })
+            loose += try rest(broken[name] ?? [], after: last[name] ?? .zero)
+        }
+        return loose
+    }
+
+    private mutating func rest(_ entries: [Found], after previous: Hash256) throws -> [WireHandedBack] {
+        let key = hub.identity.servingKey.publicKey
+        var loose: [WireHandedBack] = []
+        var previous = previous
+        for (entry, hash) in entries {
+            defer { previous = hash }
+            guard entry.kind != .verdict, try log.read({ try LogChain.isWhole(entry, key, $0) }) else {
+                report.damagedEntries += 1
+                continue
+            }
+            loose.append(try Self.handedBack(entry, after: previous))
         }
         return loose
     }
@@ -81,31 +111,6 @@ public struct LogRepair {
             position: UInt64(clamping: read.int(3)), objectHash: object, acceptedAtMilliseconds: read.int(5),
             epoch: epoch, signature: read.array(7), sender: read.array(8), payload: read.array(9))
         return (entry, hash)
-    }
-
-    private mutating func keepChain(
-        _ channel: String, _ entries: [(entry: StoredEntry, entryHash: Hash256)]
-    ) throws -> [WireHandedBack] {
-        let key = hub.identity.servingKey.publicKey
-        var chain = LogChain(channel: channel)
-        var kept = 0
-        for (entry, _) in entries {
-            guard try log.read({ try chain.take(entry, key, $0) }) == nil else { break }
-            let hash = chain.hash
-            try log.restore(entry, entryHash: hash, in: hub)
-            kept += 1
-        }
-        report.entries += kept
-        var loose: [WireHandedBack] = []
-        for number in entries.indices.dropFirst(kept) {
-            let (entry, _) = entries[number]
-            guard entry.kind != .verdict, try log.read({ try LogChain.isWhole(entry, key, $0) }) else {
-                report.damagedEntries += 1
-                continue
-            }
-            loose.append(try Self.handedBack(entry, after: number > 0 ? entries[number - 1].entryHash : .zero))
-        }
-        return loose
     }
 
     private static func handedBack(_ entry: StoredEntry, after previous: Hash256) throws -> WireHandedBack {

@@ -25,8 +25,22 @@ public struct LogVerifier {
             var report = LogReport()
             for problem in try transaction.structureProblems() { add("the log's file is damaged: \(problem)", &report) }
             for head in try transaction.heads() { try verify(head, transaction, &report) }
+            try verifyTree(transaction, &report)
             return report
         }
+    }
+
+    /// The tree that is kept against one made of the entries' hashes.
+    private func verifyTree(_ transaction: any HubTransaction, _ report: inout LogReport) throws {
+        var frontier = MerkleFrontier()
+        do {
+            for index in 0..<(try transaction.size) {
+                let made = frontier.append(try transaction.node(level: 0, index: index))
+                for node in made where try transaction.node(level: node.level, index: node.index) != node.hash {
+                    add("the tree over the log is wrong at entry \(index + 1)", &report)
+                }
+            }
+        } catch { add("the tree over the log has a gap", &report) }
     }
 
     private var servingKey: PublicKey { identity.servingKey.publicKey }
@@ -83,7 +97,7 @@ public struct LogVerifier {
             let known = try ReplicaID(bytes: added.replica).flatMap { try transaction.deviceKey(of: $0) }
             let isSame = known?.bytes.elementsEqual(added.deviceKey) ?? false
             return isSame ? nil : "lacks a replica, or gives it to another device"
-        case nil: return nil
+        case .epochOpened, nil: return nil
         }
     }
 }

@@ -6,6 +6,12 @@ import KenhStore
 public final class SQLiteLog: HubLog {
     private let database: DurableDatabase
 
+    /// Leaves are not kept: they are the hashes of the entries' hashes.
+    private static let treeDDL = """
+        CREATE TABLE log_node(
+            level INTEGER NOT NULL, idx INTEGER NOT NULL, hash BLOB NOT NULL,
+            PRIMARY KEY(level, idx)) STRICT, WITHOUT ROWID;
+        """
     private static let ddl = """
         CREATE TABLE log_epoch(
             number INTEGER PRIMARY KEY, epoch BLOB NOT NULL UNIQUE, opened_at INTEGER NOT NULL) STRICT;
@@ -15,6 +21,7 @@ public final class SQLiteLog: HubLog {
             epoch INTEGER NOT NULL, signature BLOB NOT NULL, sender BLOB NOT NULL, replica BLOB,
             last_counter INTEGER, payload BLOB NOT NULL,
             UNIQUE(channel, sequence), UNIQUE(object_hash, kind, accepted_at)) STRICT;
+        \(treeDDL)
         CREATE TABLE log_head(
             channel TEXT PRIMARY KEY NOT NULL, sequence INTEGER NOT NULL, entry_hash BLOB NOT NULL) STRICT, WITHOUT ROWID;
         CREATE TABLE registry_cell(code TEXT PRIMARY KEY NOT NULL, name TEXT NOT NULL) STRICT, WITHOUT ROWID;
@@ -28,6 +35,7 @@ public final class SQLiteLog: HubLog {
         """
     /// "KLOG" in ASCII.
     private static let applicationID: Int64 = 0x4B4C_4F47
+    private static let format: Int64 = 2
 
     /// - Parameters:
     ///   - newEpoch: 16 random bytes for a new log; an existing one keeps its own.
@@ -41,7 +49,8 @@ public final class SQLiteLog: HubLog {
 
     package init(path: String, newEpoch: [UInt8], openedAtMilliseconds: Int64, durability: Durability) throws {
         database = try DurableDatabase(
-            path: path, applicationID: Self.applicationID, format: 1, ddl: Self.ddl, durability: durability)
+            path: path, applicationID: Self.applicationID, format: Self.format, ddl: Self.ddl,
+            durability: durability, upgrade: Self.upgrade)
         try write { transaction in
             guard try transaction.epoch.isEmpty else { return }
             try transaction.open(epoch: newEpoch, atMilliseconds: openedAtMilliseconds)
@@ -50,7 +59,17 @@ public final class SQLiteLog: HubLog {
 
     /// A log without any epoch yet.
     init(path: String) throws {
-        database = try DurableDatabase(path: path, applicationID: Self.applicationID, format: 1, ddl: Self.ddl)
+        database = try DurableDatabase(
+            path: path, applicationID: Self.applicationID, format: Self.format, ddl: Self.ddl)
+    }
+
+    /// The tree came with format 2.
+    private static func upgrade(_ sql: StatementCache) throws {
+        try sql.execute(treeDDL)
+        let transaction = SQLiteLogTransaction(sql: sql)
+        for position in try 1..<max(transaction.size, 0) + 1 {
+            try transaction.addToTree(transaction.entryHash(position: position), at: position)
+        }
     }
 
     public func write<T>(_ body: (any HubTransaction) throws -> T) throws -> T {
@@ -110,22 +129,48 @@ struct SQLiteLogTransaction: HubTransaction {
     func acceptance(of block: Hash256) throws -> EntryProof? {
         let read = try sql(
             """
-            SELECT e.kind, e.channel, e.sequence, e.accepted_at, e.signature, l.epoch FROM log_entry e
-            JOIN log_epoch l ON l.number = e.epoch WHERE e.object_hash = ? AND e.kind IN (1, 3)
+            SELECT \(Self.proofColumns) WHERE e.object_hash = ? AND e.kind IN (1, 3)
             ORDER BY e.accepted_at, e.kind LIMIT 1
             """)
         defer { read.reset() }
         read.bind(1, copying: block.bytes)
-        guard try read.step(), let kind = WireEntryKind(rawValue: Int(read.int(0))) else { return nil }
+        return try proof(read)?.proof
+    }
+
+    func entry(of object: Hash256) throws -> (proof: EntryProof, position: UInt64)? {
+        let read = try sql("SELECT \(Self.proofColumns) WHERE e.object_hash = ? ORDER BY e.position LIMIT 1")
+        defer { read.reset() }
+        read.bind(1, copying: object.bytes)
+        return try proof(read)
+    }
+
+    func entry(channel: String, sequence: UInt64) throws -> (proof: EntryProof, position: UInt64)? {
+        let read = try sql("SELECT \(Self.proofColumns) WHERE e.channel = ? AND e.sequence = ?")
+        defer { read.reset() }
+        read.bind(1, copying: channel)
+        read.bind(2, Int64(bitPattern: sequence))
+        return try proof(read)
+    }
+
+    private static let proofColumns = """
+        e.kind, e.channel, e.sequence, e.accepted_at, e.signature, l.epoch, e.object_hash, e.position
+        FROM log_entry e JOIN log_epoch l ON l.number = e.epoch
+        """
+
+    private func proof(_ read: Statement) throws -> (proof: EntryProof, position: UInt64)? {
+        guard try read.step(), let kind = WireEntryKind(rawValue: Int(read.int(0))),
+            let object = Hash256(bytes: read.bytes(6))
+        else { return nil }
         let (channel, sequence) = (read.string(1), UInt64(clamping: read.int(2)))
         let previous = sequence == 1 ? .zero : try entryHash(channel: channel, sequence: sequence &- 1)
         guard let previous else { throw damaged }
-        return EntryProof(
-            epoch: read.array(5), kind: kind, channel: channel, sequence: sequence, object: block,
+        let proof = EntryProof(
+            epoch: read.array(5), kind: kind, channel: channel, sequence: sequence, object: object,
             acceptedAtMilliseconds: read.int(3), previous: previous, signature: read.array(4))
+        return (proof, UInt64(clamping: read.int(7)))
     }
 
-    private var damaged: StoreError {
+    var damaged: StoreError {
         StoreError(.corrupt, "the centre's log lacks an entry", advice: "run kenh verify and restore a backup")
     }
 
@@ -211,14 +256,26 @@ struct SQLiteLogTransaction: HubTransaction {
 
     func entries(channel: String, after sequence: UInt64, limitBytes: Int) throws -> [StoredEntry] {
         let read = try sql(
-            """
-            SELECT e.kind, e.sequence, e.position, e.object_hash, e.accepted_at, l.epoch, e.signature, e.sender, e.payload
-            FROM log_entry e JOIN log_epoch l ON l.number = e.epoch
-            WHERE e.channel = ? AND e.sequence > ? ORDER BY e.sequence
-            """)
+            "SELECT \(Self.entryColumns) WHERE e.channel = ? AND e.sequence > ? ORDER BY e.sequence")
         defer { read.reset() }
         read.bind(1, copying: channel)
         read.bind(2, Int64(bitPattern: sequence))
+        return try entries(read, limitBytes)
+    }
+
+    func entries(afterPosition position: UInt64, limitBytes: Int) throws -> [StoredEntry] {
+        let read = try sql("SELECT \(Self.entryColumns) WHERE e.position > ? ORDER BY e.position")
+        defer { read.reset() }
+        read.bind(1, Int64(clamping: position))
+        return try entries(read, limitBytes)
+    }
+
+    private static let entryColumns = """
+        e.kind, e.sequence, e.position, e.object_hash, e.accepted_at, l.epoch, e.signature, e.sender, e.payload, e.channel
+        FROM log_entry e JOIN log_epoch l ON l.number = e.epoch
+        """
+
+    private func entries(_ read: Statement, _ limitBytes: Int) throws -> [StoredEntry] {
         var entries: [StoredEntry] = []
         var bytes = 0
         while try read.step() {
@@ -227,7 +284,7 @@ struct SQLiteLogTransaction: HubTransaction {
             if !entries.isEmpty, bytes > limitBytes { break }
             entries.append(
                 StoredEntry(
-                    kind: WireEntryKind(rawValue: Int(read.int(0))) ?? .unspecified, channel: channel,
+                    kind: WireEntryKind(rawValue: Int(read.int(0))) ?? .unspecified, channel: read.string(9),
                     sequence: UInt64(clamping: read.int(1)), position: UInt64(clamping: read.int(2)),
                     objectHash: object, acceptedAtMilliseconds: read.int(4), epoch: read.array(5),
                     signature: read.array(6), sender: read.array(7), payload: read.array(8)))
@@ -245,12 +302,12 @@ struct SQLiteLogTransaction: HubTransaction {
 
     /// Puts an entry in at the end, as it is; its epoch has to be there.
     func put(_ entry: StoredEntry, header: BlockHeader?, entryHash: Hash256) throws {
+        let position = try size + 1
         let insert = try sql(
             """
-            INSERT INTO log_entry(position, kind, channel, sequence, object_hash, accepted_at, entry_hash, epoch,
-                signature, sender, replica, last_counter, payload)
-            VALUES((SELECT coalesce(max(position), 0) + 1 FROM log_entry), ?, ?, ?, ?, ?, ?,
-                (SELECT number FROM log_epoch WHERE epoch = ?), ?, ?, ?, ?, ?)
+            INSERT INTO log_entry(kind, channel, sequence, object_hash, accepted_at, entry_hash, epoch,
+                signature, sender, replica, last_counter, payload, position)
+            VALUES(?, ?, ?, ?, ?, ?, (SELECT number FROM log_epoch WHERE epoch = ?), ?, ?, ?, ?, ?, ?)
             """)
         insert.bind(1, entry.kind.rawValue)
         insert.bind(2, copying: entry.channel)
@@ -264,7 +321,9 @@ struct SQLiteLogTransaction: HubTransaction {
         insert.bind(10, copying: header.map { Value.blob($0.replica.bytes) } ?? .null)
         insert.bind(11, copying: header.map { Value.integer(Int64($0.lastCounter)) } ?? .null)
         insert.bind(12, copying: entry.payload)
+        insert.bind(13, Int64(clamping: position))
         try insert.run()
+        try addToTree(entryHash, at: position)
         try setHead(of: entry.channel, entry.sequence, entryHash)
     }
 }

@@ -145,7 +145,7 @@ extension Hub {
     }
 
     /// Appends a signed statement to the registry's channel.
-    private func state(_ what: WireRegistryStatement.OneOf_What, in transaction: any HubTransaction) throws {
+    func state(_ what: WireRegistryStatement.OneOf_What, in transaction: any HubTransaction) throws {
         var statement = WireRegistryStatement()
         statement.organisation = Data(identity.organisation.bytes)
         statement.what = what

@@ -58,6 +58,7 @@ public final class CentreView: Sendable {
         switch error {
         case let error as HubError: error.code == .logMismatch
         case let error as ProtocolError: error.recovery == .resync
+        case is TreeView.Contradiction: true
         default: false
         }
     }
@@ -69,7 +70,7 @@ public final class CentreView: Sendable {
             let outbox = try store.outbox(as: identity, limitBytes: Self.batchBytes)
             let response = try hub.sync(request(outbox, withOwnBlocks: withOwnBlocks), from: device)
             try refuseSilence(response.receipts)
-            changes += try take(response, cursors: outbox.cursors)
+            changes += try take(response, outbox)
             more = response.more || outbox.hasMore
         }
         return changes
@@ -96,6 +97,7 @@ public final class CentreView: Sendable {
         request.cursors = outbox.cursors.map(\.wire)
         request.receipts = outbox.receipts.map(\.wire)
         request.blocks = outbox.blocks.map(\.wire)
+        request.treeSize = outbox.checkpoint?.checkpoint.size ?? 0
         request.downLimitBytes = UInt32(Self.batchBytes)
         request.withOwnBlocks = withOwnBlocks
         return request
@@ -109,13 +111,22 @@ public final class CentreView: Sendable {
         }
     }
 
-    private func take(_ response: WireSyncResponse, cursors: [ChannelCursor]) throws -> Int {
+    private func take(_ response: WireSyncResponse, _ outbox: Store.Outbox) throws -> Int {
         guard !response.entries.isEmpty else { return 0 }
+        let cursors = outbox.cursors
         var follower = LogFollower(
             servingKey: hub.identity.servingKey.publicKey, organisation: hub.identity.organisation,
             cursors: cursors, knownKey: { [store] in try store.deviceKey(of: $0) })
-        let delivery = try follower.follow(response.entries, epoch: Array(response.epoch))
+        var delivery = try follower.follow(response.entries, epoch: Array(response.epoch))
         try follower.agree(with: response.heads)
+        // Where the log is older than the tables, they give back what it lacks: one life of it is not another's lie.
+        let tree = try TreeView(
+            servingKey: hub.identity.servingKey.publicKey, organisation: hub.identity.organisation,
+            known: outbox.checkpoint
+        ).check(
+            response, cursors: Dictionary(cursors.map { ($0.channel, $0.sequence) }) { $1 }, atMilliseconds: hub.now())
+        delivery.checkpoints = [tree.checkpoint]
+        delivery.forgotten = tree.forgotten
         return try store.take(delivery, as: identity).changes
     }
 

@@ -46,6 +46,7 @@ extension Hub {
 
     private func openEpochIfRewound(_ request: WireReconcileRequest, _ transaction: any HubTransaction) throws {
         var isRewound = false
+        let before = try transaction.epoch
         for wire in request.places.flatMap(\.newest) {
             // What is not signed proves nothing, and is no reason to serve its sender less.
             guard let proof = try? EntryProof(wire), proof.isGood(by: identity.servingKey.publicKey),
@@ -57,10 +58,26 @@ extension Hub {
                 try transaction.open(epoch: proof.epoch, atMilliseconds: proof.acceptedAtMilliseconds)
             }
         }
+        if try isLost(checkpoint: request.checkpoint, transaction) { isRewound = true }
         guard isRewound else { return }
         var random = makeRandom()
-        try transaction.open(
-            epoch: random.next().bigEndianBytes + random.next().bigEndianBytes, atMilliseconds: now())
+        try openEpoch(random.next().bigEndianBytes + random.next().bigEndianBytes, after: before, transaction)
+    }
+
+    /// Whether the log once had more than it has, or other than it has, by its own word.
+    private func isLost(checkpoint note: String, _ transaction: any HubTransaction) throws -> Bool {
+        guard !note.isEmpty, let note = try? SignedNote(decoding: note),
+            let checkpoint = try? Checkpoint(note, servingKey: identity.servingKey.publicKey),
+            let epoch = checkpoint.epoch,
+            checkpoint.origin == Checkpoint.origin(organisation: identity.organisation, epoch: epoch)
+        else { return false }
+        guard try epoch == transaction.epoch else {
+            guard try !transaction.knows(epoch: epoch) else { return false }
+            try transaction.open(epoch: epoch, atMilliseconds: now())
+            return true
+        }
+        let size = try transaction.size
+        return try checkpoint.size > size || MerkleTree(transaction).root(size: checkpoint.size) != checkpoint.root
     }
 
     private func isLost(_ proof: EntryProof, _ transaction: any HubTransaction) throws -> Bool {
@@ -135,6 +152,8 @@ extension Hub {
             if try transaction.deviceKey(of: replica) == nil {
                 try transaction.addReplica(replica, device: try PublicKey(bytes: added.deviceKey))
             }
+        // It is history: what the log's life is now was decided before it came back.
+        case .epochOpened: break
         case nil: throw ProtocolError(.unsupportedVersion, "a registry statement needs a newer Kenh")
         }
     }

@@ -22,7 +22,10 @@ extension Hub {
             response.epoch = Data(try transaction.epoch)
             try check(request.receipts, transaction)
             let cursors = try known(request.cursors, transaction)
-            try fill(&response, request, cursors, device, transaction)
+            let checkpoint = try checkpoint(transaction)
+            response.checkpoint = try note(checkpoint)
+            response.consistency = try consistency(from: request.treeSize, to: checkpoint, transaction)
+            try fill(&response, request, cursors, device, checkpoint, transaction)
         }
         response.timeMs = now()
         return response
@@ -86,7 +89,7 @@ extension Hub {
 
     private func fill(
         _ response: inout WireSyncResponse, _ request: WireSyncRequest, _ cursors: [String: UInt64],
-        _ device: RegisteredDevice, _ transaction: any HubTransaction
+        _ device: RegisteredDevice, _ checkpoint: Checkpoint, _ transaction: any HubTransaction
     ) throws {
         let asked = request.downLimitBytes == 0 ? Self.downLimitBytes : Int(request.downLimitBytes)
         var budget = min(max(asked, 1), Self.downLimitBytes)
@@ -107,7 +110,17 @@ extension Hub {
             // Without the whole registry the receiver could not tell whose the blocks are.
             if head.channel == ChannelName.registry, reached < head.sequence { budget = 0 }
             response.more = response.more || reached < head.sequence
-            response.heads.append(wire(head))
+            var wire = wire(head)
+            // Whoever stood there already was shown it by an earlier checkpoint.
+            if place < head.sequence {
+                guard let position = try transaction.position(channel: head.channel, sequence: head.sequence) else {
+                    throw HubError(
+                        .unavailable, "the centre's log is damaged; its administrator has to run kenh verify")
+                }
+                wire.position = position
+                wire.inclusion = try inclusion(of: position, in: checkpoint, transaction)
+            }
+            response.heads.append(wire)
         }
     }
 

@@ -32,6 +32,8 @@ public final class Hub: Sendable {
     /// What the centre's own view has merged, by channel.
     private let merged = Mutex<[String: MergedChannel]>([:])
 
+    let newestNote = Mutex<(checkpoint: Checkpoint, text: String)?>(nil)
+
     struct MergedChannel {
         let sequence: UInt64
         let digest: Digest128

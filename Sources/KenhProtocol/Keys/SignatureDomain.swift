@@ -8,6 +8,8 @@ public enum SignatureDomain: String, Sendable, CaseIterable {
     case enrolment = "kenh-v1 enrolment"
     /// The centre's, over the epoch and hash of an entry of its log.
     case logEntry = "kenh-v1 log entry"
+    /// The centre's, over a whole audit file.
+    case auditSeal = "kenh-v1 audit seal"
     /// The text of a signed note, signed as it is, so that others' tools can check it. It has no zero byte, which follows
     /// every tag, and ends with a line feed, which the base of an HTTP signature does not.
     case note = "note"

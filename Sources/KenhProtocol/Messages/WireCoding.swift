@@ -8,6 +8,15 @@ public enum WireCoding {
         }
     }
 
+    /// Without the fields that this version does not know: written again, the message shows whether there were any.
+    public static func decodeKnown<M: Message>(_ type: M.Type, from bytes: [UInt8]) throws(ProtocolError) -> M {
+        var options = BinaryDecodingOptions()
+        options.discardUnknownFields = true
+        do { return try M(serializedBytes: bytes, options: options) } catch {
+            throw ProtocolError(.malformed, "the body is no message of this protocol")
+        }
+    }
+
     public static func decode<M: Message>(_ type: M.Type, from bytes: [UInt8]) throws(ProtocolError) -> M {
         do { return try M(serializedBytes: bytes) } catch {
             throw ProtocolError(.malformed, "the body is no message of this protocol")

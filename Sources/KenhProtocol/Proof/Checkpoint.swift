@@ -17,6 +17,14 @@ public struct Checkpoint: Sendable, Equatable {
         "kenh/\(organisation.bytes.hex)/\(epoch.hex)"
     }
 
+    /// Of the log's life, 16 bytes; nil where the origin is of another form.
+    public var epoch: [UInt8]? {
+        guard let hex = origin.utf8.split(separator: 0x2F).last, hex.count == 2 * EntryProof.epochBytes else {
+            return nil
+        }
+        return [UInt8](hex: String(decoding: hex, as: UTF8.self))
+    }
+
     public var text: String { "\(origin)\n\(size)\n\(Base64.encode(root.bytes))\n" }
 
     /// - Throws: ``ProtocolError`` with code `malformed`.
@@ -27,6 +35,19 @@ public struct Checkpoint: Sendable, Equatable {
             let hash = Hash256(bytes: root)
         else { throw ProtocolError(.malformed, "this is no checkpoint of a log") }
         self.init(origin: origin, size: size, root: hash)
+    }
+
+    /// Whether the log went on from an earlier checkpoint of it.
+    /// - Parameter proof: from the earlier size to this one.
+    public func continues(_ earlier: Checkpoint, _ proof: [Hash256]) -> Bool {
+        MerkleProof.holds(consistencyFrom: earlier.size, earlier.root, to: size, root, proof)
+    }
+
+    /// Whether an entry is in the log, at a position from 1.
+    public func holds(entry hash: Hash256, at position: UInt64, _ path: [Hash256]) -> Bool {
+        position > 0
+            && MerkleProof.holds(
+                inclusionOf: MerkleHash.leaf(hash.bytes), at: position - 1, size: size, root: root, path)
     }
 
     // MARK: signed

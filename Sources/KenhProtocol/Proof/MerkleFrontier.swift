@@ -2,12 +2,7 @@ import KenhMerge
 
 /// All that it takes to add leaves to a tree and to know its root: the roots of its whole subtrees, at most 64.
 public struct MerkleFrontier: Sendable, Equatable {
-    /// A node over a whole subtree, which never changes again.
-    public struct Node: Sendable, Equatable {
-        public let level: Int
-        public let index: UInt64
-        public let hash: Hash256
-    }
+    public typealias Node = MerkleNode
 
     public private(set) var size: UInt64 = 0
     /// The largest subtree first: one for each bit of ``size``.

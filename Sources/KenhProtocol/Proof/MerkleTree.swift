@@ -1,5 +1,12 @@
 import KenhMerge
 
+/// A node over a whole subtree, which never changes again.
+public struct MerkleNode: Sendable, Equatable {
+    public let level: Int
+    public let index: UInt64
+    public let hash: Hash256
+}
+
 /// Where a tree's nodes are kept. Only nodes over whole subtrees are: the one of `level` and `index` is over the leaves
 /// `index << level` to `(index + 1) << level - 1`, so that none ever changes.
 public protocol MerkleNodes {
@@ -9,10 +16,10 @@ public protocol MerkleNodes {
 /// A Merkle tree as in RFC 6962 §2.1, over any prefix of the leaves whose nodes are kept.
 ///
 ///     leaf hash = SHA-256(00 ‖ leaf)      node hash = SHA-256(01 ‖ left ‖ right)
-public struct MerkleTree<Nodes: MerkleNodes> {
-    private let nodes: Nodes
+public struct MerkleTree {
+    private let nodes: any MerkleNodes
 
-    public init(_ nodes: Nodes) { self.nodes = nodes }
+    public init(_ nodes: any MerkleNodes) { self.nodes = nodes }
 
     /// The root over the first `size` leaves.
     public func root(size: UInt64) throws -> Hash256 {
@@ -56,6 +63,18 @@ public struct MerkleTree<Nodes: MerkleNodes> {
         }
         if !isKnown { proof.append(try hash(range)) }
         return proof.reversed()
+    }
+
+    /// The nodes that are whole once a leaf is added as number `index`, the leaf first.
+    public func adding(_ leafHash: Hash256, at index: UInt64) throws -> [MerkleNode] {
+        var made = [MerkleNode(level: 0, index: index, hash: leafHash)]
+        var (hash, index, level) = (leafHash, index, 0)
+        while index & 1 == 1 {
+            hash = MerkleHash.node(try nodes.node(level: level, index: index - 1), hash)
+            (index, level) = (index >> 1, level + 1)
+            made.append(MerkleNode(level: level, index: index, hash: hash))
+        }
+        return made
     }
 
     /// The left one has the largest power of two of leaves that is less than all.

@@ -79,6 +79,24 @@ public struct SignedNote: Sendable, Equatable {
         for line in lines.dropLast() { signatures.append(try Self.signature(line)) }
     }
 
+    /// The notes of a text in which one follows another, with any empty lines between.
+    public static func split(_ text: String) -> [String] {
+        var notes: [String] = []
+        var lines: [Substring] = []
+        var hasSignatures = false
+        for line in text.split(separator: "\n", omittingEmptySubsequences: false) + [Substring("-")] {
+            let isSignature = line.hasPrefix(dash)
+            if hasSignatures, !isSignature {
+                notes.append(lines.joined(separator: "\n") + "\n")
+                (lines, hasSignatures) = ([], false)
+            }
+            if lines.isEmpty, line.isEmpty { continue }
+            lines.append(line)
+            hasSignatures = hasSignatures || isSignature
+        }
+        return notes
+    }
+
     private static let malformed = ProtocolError(.malformed, "this is no signed note")
 
     /// Of the line feed before the last empty line.

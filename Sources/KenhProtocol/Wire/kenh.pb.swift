@@ -341,12 +341,21 @@ public nonisolated struct WireRegistryStatement: Sendable {
     set {what = .replicaAdded(newValue)}
   }
 
+  public var epochOpened: WireEpochOpened {
+    get {
+      if case .epochOpened(let v)? = what {return v}
+      return WireEpochOpened()
+    }
+    set {what = .epochOpened(newValue)}
+  }
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public nonisolated enum OneOf_What: Equatable, Sendable {
     case cellAdded(WireCellAdded)
     case deviceAdded(WireDeviceAdded)
     case replicaAdded(WireReplicaAdded)
+    case epochOpened(WireEpochOpened)
 
   }
 
@@ -399,6 +408,29 @@ public nonisolated struct WireReplicaAdded: Sendable {
 
   /// whose signature its blocks bear
   public var deviceKey: Data = Data()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// The log goes on in a new life, because it was restored from an older copy, or made anew from a damaged one.
+public nonisolated struct WireEpochOpened: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// 16 bytes
+  public var epoch: Data = Data()
+
+  /// 16 bytes: the epoch until then
+  public var before: Data = Data()
+
+  /// of the log until then
+  public var treeSize: UInt64 = 0
+
+  /// 32 bytes
+  public var treeRoot: Data = Data()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -517,6 +549,9 @@ public nonisolated struct WireSyncRequest: Sendable {
   /// newest acknowledged entry of each channel not followed up to there
   public var receipts: [WireCursor] = []
 
+  /// of the newest checkpoint that the device keeps; 0: it keeps none
+  public var treeSize: UInt64 = 0
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -562,6 +597,12 @@ public nonisolated struct WireSyncResponse: Sendable {
   public var timeMs: Int64 = 0
 
   public var epoch: Data = Data()
+
+  /// a signed note
+  public var checkpoint: String = String()
+
+  /// from the request's tree_size to the checkpoint; none where that is 0 or larger
+  public var consistency: [Data] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -616,9 +657,90 @@ public nonisolated struct WireChannelHead: Sendable {
   /// 16 bytes; empty while the centre's own view is behind its log
   public var digest: Data = Data()
 
+  /// of that entry; 0 where the request's cursor stands there already
+  public var position: UInt64 = 0
+
+  /// of that entry, in the tree of the response's checkpoint
+  public var inclusion: [Data] = []
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
+}
+
+public nonisolated struct WireProofRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var `protocol`: UInt32 = 0
+
+  public var of: WireProofRequest.OneOf_Of? = nil
+
+  /// of a block or a registry statement
+  public var objectHash: Data {
+    get {
+      if case .objectHash(let v)? = of {return v}
+      return Data()
+    }
+    set {of = .objectHash(newValue)}
+  }
+
+  /// channel and sequence
+  public var entry: WireCursor {
+    get {
+      if case .entry(let v)? = of {return v}
+      return WireCursor()
+    }
+    set {of = .entry(newValue)}
+  }
+
+  /// of a checkpoint that the asker has; 0: none
+  public var treeSize: UInt64 = 0
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public nonisolated enum OneOf_Of: Equatable, Sendable {
+    /// of a block or a registry statement
+    case objectHash(Data)
+    /// channel and sequence
+    case entry(WireCursor)
+
+  }
+
+  public init() {}
+}
+
+/// All hashes are for the tree of the checkpoint.
+public nonisolated struct WireProofResponse: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var proof: WireEntryProof {
+    get {_proof ?? WireEntryProof()}
+    set {_proof = newValue}
+  }
+  /// Returns true if `proof` has been explicitly set.
+  public var hasProof: Bool {self._proof != nil}
+  /// Clears the value of `proof`. Subsequent reads from it will return its default value.
+  public mutating func clearProof() {self._proof = nil}
+
+  public var position: UInt64 = 0
+
+  public var checkpoint: String = String()
+
+  public var inclusion: [Data] = []
+
+  public var consistency: [Data] = []
+
+  public var timeMs: Int64 = 0
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _proof: WireEntryProof? = nil
 }
 
 /// What the device holds of the centre's log, and what the centre may lack of it.
@@ -636,6 +758,9 @@ public nonisolated struct WireReconcileRequest: Sendable {
 
   /// channel by channel in the log's order
   public var handedBack: [WireHandedBack] = []
+
+  /// the newest that the device keeps, with the places
+  public var checkpoint: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -754,6 +879,114 @@ public nonisolated struct WireCommonPlace: Sendable {
   public var sequence: UInt64 = 0
 
   public var logHash: Data = Data()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// After its first line an audit file is a sequence of these, each behind its length as a varint: the index, the
+/// organisation, the entries in the log's order, checkpoints, and the seal.
+public nonisolated struct WireAuditRecord: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var what: WireAuditRecord.OneOf_What? = nil
+
+  /// what the file shows, for people
+  public var index: String {
+    get {
+      if case .index(let v)? = what {return v}
+      return String()
+    }
+    set {what = .index(newValue)}
+  }
+
+  public var organisation: WireAuditOrganisation {
+    get {
+      if case .organisation(let v)? = what {return v}
+      return WireAuditOrganisation()
+    }
+    set {what = .organisation(newValue)}
+  }
+
+  /// with its epoch, and its block where it has one
+  public var entry: WireLogEntry {
+    get {
+      if case .entry(let v)? = what {return v}
+      return WireLogEntry()
+    }
+    set {what = .entry(newValue)}
+  }
+
+  /// a signed note
+  public var checkpoint: String {
+    get {
+      if case .checkpoint(let v)? = what {return v}
+      return String()
+    }
+    set {what = .checkpoint(newValue)}
+  }
+
+  /// by the serving key, over an AuditSeal
+  public var seal: WireSignedStatement {
+    get {
+      if case .seal(let v)? = what {return v}
+      return WireSignedStatement()
+    }
+    set {what = .seal(newValue)}
+  }
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public nonisolated enum OneOf_What: Equatable, Sendable {
+    /// what the file shows, for people
+    case index(String)
+    case organisation(WireAuditOrganisation)
+    /// with its epoch, and its block where it has one
+    case entry(WireLogEntry)
+    /// a signed note
+    case checkpoint(String)
+    /// by the serving key, over an AuditSeal
+    case seal(WireSignedStatement)
+
+  }
+
+  public init() {}
+}
+
+public nonisolated struct WireAuditOrganisation: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// 32 bytes
+  public var rootKey: Data = Data()
+
+  public var servingCertificate: WireSignedStatement {
+    get {_servingCertificate ?? WireSignedStatement()}
+    set {_servingCertificate = newValue}
+  }
+  /// Returns true if `servingCertificate` has been explicitly set.
+  public var hasServingCertificate: Bool {self._servingCertificate != nil}
+  /// Clears the value of `servingCertificate`. Subsequent reads from it will return its default value.
+  public mutating func clearServingCertificate() {self._servingCertificate = nil}
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _servingCertificate: WireSignedStatement? = nil
+}
+
+public nonisolated struct WireAuditSeal: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// 32 bytes, of all bytes of the file before the seal's own length
+  public var hash: Data = Data()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -1122,7 +1355,7 @@ nonisolated extension WireSignedStatement: SwiftProtobuf.Message, SwiftProtobuf.
 
 nonisolated extension WireRegistryStatement: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".RegistryStatement"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}organisation\0\u{3}cell_added\0\u{3}device_added\0\u{3}replica_added\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}organisation\0\u{3}cell_added\0\u{3}device_added\0\u{3}replica_added\0\u{3}epoch_opened\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1170,6 +1403,19 @@ nonisolated extension WireRegistryStatement: SwiftProtobuf.Message, SwiftProtobu
           self.what = .replicaAdded(v)
         }
       }()
+      case 5: try {
+        var v: WireEpochOpened?
+        var hadOneofValue = false
+        if let current = self.what {
+          hadOneofValue = true
+          if case .epochOpened(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.what = .epochOpened(v)
+        }
+      }()
       default: break
       }
     }
@@ -1195,6 +1441,10 @@ nonisolated extension WireRegistryStatement: SwiftProtobuf.Message, SwiftProtobu
     case .replicaAdded?: try {
       guard case .replicaAdded(let v)? = self.what else { preconditionFailure() }
       try visitor.visitSingularMessageField(value: v, fieldNumber: 4)
+    }()
+    case .epochOpened?: try {
+      guard case .epochOpened(let v)? = self.what else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 5)
     }()
     case nil: break
     }
@@ -1319,6 +1569,51 @@ nonisolated extension WireReplicaAdded: SwiftProtobuf.Message, SwiftProtobuf._Me
   public static func ==(lhs: WireReplicaAdded, rhs: WireReplicaAdded) -> Bool {
     if lhs.replica != rhs.replica {return false}
     if lhs.deviceKey != rhs.deviceKey {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireEpochOpened: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".EpochOpened"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}epoch\0\u{1}before\0\u{3}tree_size\0\u{3}tree_root\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularBytesField(value: &self.epoch) }()
+      case 2: try { try decoder.decodeSingularBytesField(value: &self.before) }()
+      case 3: try { try decoder.decodeSingularUInt64Field(value: &self.treeSize) }()
+      case 4: try { try decoder.decodeSingularBytesField(value: &self.treeRoot) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.epoch.isEmpty {
+      try visitor.visitSingularBytesField(value: self.epoch, fieldNumber: 1)
+    }
+    if !self.before.isEmpty {
+      try visitor.visitSingularBytesField(value: self.before, fieldNumber: 2)
+    }
+    if self.treeSize != 0 {
+      try visitor.visitSingularUInt64Field(value: self.treeSize, fieldNumber: 3)
+    }
+    if !self.treeRoot.isEmpty {
+      try visitor.visitSingularBytesField(value: self.treeRoot, fieldNumber: 4)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: WireEpochOpened, rhs: WireEpochOpened) -> Bool {
+    if lhs.epoch != rhs.epoch {return false}
+    if lhs.before != rhs.before {return false}
+    if lhs.treeSize != rhs.treeSize {return false}
+    if lhs.treeRoot != rhs.treeRoot {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -1490,7 +1785,7 @@ nonisolated extension WireEnrollResponse: SwiftProtobuf.Message, SwiftProtobuf._
 
 nonisolated extension WireSyncRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".SyncRequest"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}protocol\0\u{1}replica\0\u{1}cursors\0\u{1}blocks\0\u{3}down_limit_bytes\0\u{3}with_own_blocks\0\u{3}sent_at_ms\0\u{3}schema_version\0\u{1}receipts\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}protocol\0\u{1}replica\0\u{1}cursors\0\u{1}blocks\0\u{3}down_limit_bytes\0\u{3}with_own_blocks\0\u{3}sent_at_ms\0\u{3}schema_version\0\u{1}receipts\0\u{3}tree_size\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1507,6 +1802,7 @@ nonisolated extension WireSyncRequest: SwiftProtobuf.Message, SwiftProtobuf._Mes
       case 7: try { try decoder.decodeSingularInt64Field(value: &self.sentAtMs) }()
       case 8: try { try decoder.decodeSingularUInt32Field(value: &self.schemaVersion) }()
       case 9: try { try decoder.decodeRepeatedMessageField(value: &self.receipts) }()
+      case 10: try { try decoder.decodeSingularUInt64Field(value: &self.treeSize) }()
       default: break
       }
     }
@@ -1540,6 +1836,9 @@ nonisolated extension WireSyncRequest: SwiftProtobuf.Message, SwiftProtobuf._Mes
     if !self.receipts.isEmpty {
       try visitor.visitRepeatedMessageField(value: self.receipts, fieldNumber: 9)
     }
+    if self.treeSize != 0 {
+      try visitor.visitSingularUInt64Field(value: self.treeSize, fieldNumber: 10)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -1553,6 +1852,7 @@ nonisolated extension WireSyncRequest: SwiftProtobuf.Message, SwiftProtobuf._Mes
     if lhs.sentAtMs != rhs.sentAtMs {return false}
     if lhs.schemaVersion != rhs.schemaVersion {return false}
     if lhs.receipts != rhs.receipts {return false}
+    if lhs.treeSize != rhs.treeSize {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -1605,7 +1905,7 @@ nonisolated extension WireCursor: SwiftProtobuf.Message, SwiftProtobuf._MessageI
 
 nonisolated extension WireSyncResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".SyncResponse"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}receipts\0\u{1}entries\0\u{1}heads\0\u{1}more\0\u{3}time_ms\0\u{1}epoch\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}receipts\0\u{1}entries\0\u{1}heads\0\u{1}more\0\u{3}time_ms\0\u{1}epoch\0\u{1}checkpoint\0\u{1}consistency\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1619,6 +1919,8 @@ nonisolated extension WireSyncResponse: SwiftProtobuf.Message, SwiftProtobuf._Me
       case 4: try { try decoder.decodeSingularBoolField(value: &self.more) }()
       case 5: try { try decoder.decodeSingularInt64Field(value: &self.timeMs) }()
       case 6: try { try decoder.decodeSingularBytesField(value: &self.epoch) }()
+      case 7: try { try decoder.decodeSingularStringField(value: &self.checkpoint) }()
+      case 8: try { try decoder.decodeRepeatedBytesField(value: &self.consistency) }()
       default: break
       }
     }
@@ -1643,6 +1945,12 @@ nonisolated extension WireSyncResponse: SwiftProtobuf.Message, SwiftProtobuf._Me
     if !self.epoch.isEmpty {
       try visitor.visitSingularBytesField(value: self.epoch, fieldNumber: 6)
     }
+    if !self.checkpoint.isEmpty {
+      try visitor.visitSingularStringField(value: self.checkpoint, fieldNumber: 7)
+    }
+    if !self.consistency.isEmpty {
+      try visitor.visitRepeatedBytesField(value: self.consistency, fieldNumber: 8)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -1653,6 +1961,8 @@ nonisolated extension WireSyncResponse: SwiftProtobuf.Message, SwiftProtobuf._Me
     if lhs.more != rhs.more {return false}
     if lhs.timeMs != rhs.timeMs {return false}
     if lhs.epoch != rhs.epoch {return false}
+    if lhs.checkpoint != rhs.checkpoint {return false}
+    if lhs.consistency != rhs.consistency {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -1724,7 +2034,7 @@ nonisolated extension WireReceipt: SwiftProtobuf.Message, SwiftProtobuf._Message
 
 nonisolated extension WireChannelHead: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".ChannelHead"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}channel\0\u{1}sequence\0\u{3}log_hash\0\u{1}digest\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}channel\0\u{1}sequence\0\u{3}log_hash\0\u{1}digest\0\u{1}position\0\u{1}inclusion\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1736,6 +2046,8 @@ nonisolated extension WireChannelHead: SwiftProtobuf.Message, SwiftProtobuf._Mes
       case 2: try { try decoder.decodeSingularUInt64Field(value: &self.sequence) }()
       case 3: try { try decoder.decodeSingularBytesField(value: &self.logHash) }()
       case 4: try { try decoder.decodeSingularBytesField(value: &self.digest) }()
+      case 5: try { try decoder.decodeSingularUInt64Field(value: &self.position) }()
+      case 6: try { try decoder.decodeRepeatedBytesField(value: &self.inclusion) }()
       default: break
       }
     }
@@ -1754,6 +2066,12 @@ nonisolated extension WireChannelHead: SwiftProtobuf.Message, SwiftProtobuf._Mes
     if !self.digest.isEmpty {
       try visitor.visitSingularBytesField(value: self.digest, fieldNumber: 4)
     }
+    if self.position != 0 {
+      try visitor.visitSingularUInt64Field(value: self.position, fieldNumber: 5)
+    }
+    if !self.inclusion.isEmpty {
+      try visitor.visitRepeatedBytesField(value: self.inclusion, fieldNumber: 6)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -1762,6 +2080,139 @@ nonisolated extension WireChannelHead: SwiftProtobuf.Message, SwiftProtobuf._Mes
     if lhs.sequence != rhs.sequence {return false}
     if lhs.logHash != rhs.logHash {return false}
     if lhs.digest != rhs.digest {return false}
+    if lhs.position != rhs.position {return false}
+    if lhs.inclusion != rhs.inclusion {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireProofRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".ProofRequest"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}protocol\0\u{3}object_hash\0\u{1}entry\0\u{3}tree_size\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularUInt32Field(value: &self.`protocol`) }()
+      case 2: try {
+        var v: Data?
+        try decoder.decodeSingularBytesField(value: &v)
+        if let v = v {
+          if self.of != nil {try decoder.handleConflictingOneOf()}
+          self.of = .objectHash(v)
+        }
+      }()
+      case 3: try {
+        var v: WireCursor?
+        var hadOneofValue = false
+        if let current = self.of {
+          hadOneofValue = true
+          if case .entry(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.of = .entry(v)
+        }
+      }()
+      case 4: try { try decoder.decodeSingularUInt64Field(value: &self.treeSize) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if self.`protocol` != 0 {
+      try visitor.visitSingularUInt32Field(value: self.`protocol`, fieldNumber: 1)
+    }
+    switch self.of {
+    case .objectHash?: try {
+      guard case .objectHash(let v)? = self.of else { preconditionFailure() }
+      try visitor.visitSingularBytesField(value: v, fieldNumber: 2)
+    }()
+    case .entry?: try {
+      guard case .entry(let v)? = self.of else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
+    }()
+    case nil: break
+    }
+    if self.treeSize != 0 {
+      try visitor.visitSingularUInt64Field(value: self.treeSize, fieldNumber: 4)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: WireProofRequest, rhs: WireProofRequest) -> Bool {
+    if lhs.`protocol` != rhs.`protocol` {return false}
+    if lhs.of != rhs.of {return false}
+    if lhs.treeSize != rhs.treeSize {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireProofResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".ProofResponse"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}proof\0\u{1}position\0\u{1}checkpoint\0\u{1}inclusion\0\u{1}consistency\0\u{3}time_ms\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularMessageField(value: &self._proof) }()
+      case 2: try { try decoder.decodeSingularUInt64Field(value: &self.position) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.checkpoint) }()
+      case 4: try { try decoder.decodeRepeatedBytesField(value: &self.inclusion) }()
+      case 5: try { try decoder.decodeRepeatedBytesField(value: &self.consistency) }()
+      case 6: try { try decoder.decodeSingularInt64Field(value: &self.timeMs) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._proof {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    } }()
+    if self.position != 0 {
+      try visitor.visitSingularUInt64Field(value: self.position, fieldNumber: 2)
+    }
+    if !self.checkpoint.isEmpty {
+      try visitor.visitSingularStringField(value: self.checkpoint, fieldNumber: 3)
+    }
+    if !self.inclusion.isEmpty {
+      try visitor.visitRepeatedBytesField(value: self.inclusion, fieldNumber: 4)
+    }
+    if !self.consistency.isEmpty {
+      try visitor.visitRepeatedBytesField(value: self.consistency, fieldNumber: 5)
+    }
+    if self.timeMs != 0 {
+      try visitor.visitSingularInt64Field(value: self.timeMs, fieldNumber: 6)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: WireProofResponse, rhs: WireProofResponse) -> Bool {
+    if lhs._proof != rhs._proof {return false}
+    if lhs.position != rhs.position {return false}
+    if lhs.checkpoint != rhs.checkpoint {return false}
+    if lhs.inclusion != rhs.inclusion {return false}
+    if lhs.consistency != rhs.consistency {return false}
+    if lhs.timeMs != rhs.timeMs {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -1769,7 +2220,7 @@ nonisolated extension WireChannelHead: SwiftProtobuf.Message, SwiftProtobuf._Mes
 
 nonisolated extension WireReconcileRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".ReconcileRequest"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}protocol\0\u{1}replica\0\u{1}places\0\u{3}handed_back\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}protocol\0\u{1}replica\0\u{1}places\0\u{3}handed_back\0\u{1}checkpoint\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1781,6 +2232,7 @@ nonisolated extension WireReconcileRequest: SwiftProtobuf.Message, SwiftProtobuf
       case 2: try { try decoder.decodeSingularBytesField(value: &self.replica) }()
       case 3: try { try decoder.decodeRepeatedMessageField(value: &self.places) }()
       case 4: try { try decoder.decodeRepeatedMessageField(value: &self.handedBack) }()
+      case 5: try { try decoder.decodeSingularStringField(value: &self.checkpoint) }()
       default: break
       }
     }
@@ -1799,6 +2251,9 @@ nonisolated extension WireReconcileRequest: SwiftProtobuf.Message, SwiftProtobuf
     if !self.handedBack.isEmpty {
       try visitor.visitRepeatedMessageField(value: self.handedBack, fieldNumber: 4)
     }
+    if !self.checkpoint.isEmpty {
+      try visitor.visitSingularStringField(value: self.checkpoint, fieldNumber: 5)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -1807,6 +2262,7 @@ nonisolated extension WireReconcileRequest: SwiftProtobuf.Message, SwiftProtobuf
     if lhs.replica != rhs.replica {return false}
     if lhs.places != rhs.places {return false}
     if lhs.handedBack != rhs.handedBack {return false}
+    if lhs.checkpoint != rhs.checkpoint {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -2016,6 +2472,183 @@ nonisolated extension WireCommonPlace: SwiftProtobuf.Message, SwiftProtobuf._Mes
     if lhs.channel != rhs.channel {return false}
     if lhs.sequence != rhs.sequence {return false}
     if lhs.logHash != rhs.logHash {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireAuditRecord: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".AuditRecord"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}index\0\u{1}organisation\0\u{1}entry\0\u{1}checkpoint\0\u{1}seal\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try {
+        var v: String?
+        try decoder.decodeSingularStringField(value: &v)
+        if let v = v {
+          if self.what != nil {try decoder.handleConflictingOneOf()}
+          self.what = .index(v)
+        }
+      }()
+      case 2: try {
+        var v: WireAuditOrganisation?
+        var hadOneofValue = false
+        if let current = self.what {
+          hadOneofValue = true
+          if case .organisation(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.what = .organisation(v)
+        }
+      }()
+      case 3: try {
+        var v: WireLogEntry?
+        var hadOneofValue = false
+        if let current = self.what {
+          hadOneofValue = true
+          if case .entry(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.what = .entry(v)
+        }
+      }()
+      case 4: try {
+        var v: String?
+        try decoder.decodeSingularStringField(value: &v)
+        if let v = v {
+          if self.what != nil {try decoder.handleConflictingOneOf()}
+          self.what = .checkpoint(v)
+        }
+      }()
+      case 5: try {
+        var v: WireSignedStatement?
+        var hadOneofValue = false
+        if let current = self.what {
+          hadOneofValue = true
+          if case .seal(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.what = .seal(v)
+        }
+      }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    switch self.what {
+    case .index?: try {
+      guard case .index(let v)? = self.what else { preconditionFailure() }
+      try visitor.visitSingularStringField(value: v, fieldNumber: 1)
+    }()
+    case .organisation?: try {
+      guard case .organisation(let v)? = self.what else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
+    }()
+    case .entry?: try {
+      guard case .entry(let v)? = self.what else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
+    }()
+    case .checkpoint?: try {
+      guard case .checkpoint(let v)? = self.what else { preconditionFailure() }
+      try visitor.visitSingularStringField(value: v, fieldNumber: 4)
+    }()
+    case .seal?: try {
+      guard case .seal(let v)? = self.what else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 5)
+    }()
+    case nil: break
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: WireAuditRecord, rhs: WireAuditRecord) -> Bool {
+    if lhs.what != rhs.what {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireAuditOrganisation: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".AuditOrganisation"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}root_key\0\u{3}serving_certificate\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularBytesField(value: &self.rootKey) }()
+      case 2: try { try decoder.decodeSingularMessageField(value: &self._servingCertificate) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.rootKey.isEmpty {
+      try visitor.visitSingularBytesField(value: self.rootKey, fieldNumber: 1)
+    }
+    try { if let v = self._servingCertificate {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: WireAuditOrganisation, rhs: WireAuditOrganisation) -> Bool {
+    if lhs.rootKey != rhs.rootKey {return false}
+    if lhs._servingCertificate != rhs._servingCertificate {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireAuditSeal: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".AuditSeal"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}hash\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularBytesField(value: &self.hash) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.hash.isEmpty {
+      try visitor.visitSingularBytesField(value: self.hash, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: WireAuditSeal, rhs: WireAuditSeal) -> Bool {
+    if lhs.hash != rhs.hash {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

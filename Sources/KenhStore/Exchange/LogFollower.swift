@@ -133,7 +133,8 @@ public struct LogFollower {
                 throw ProtocolError(.malformed, "a registry entry names no replica")
             }
             return [.replica(replica, device: try PublicKey(bytes: added.deviceKey))]
-        case nil: return []
+        // It tells whoever reads the log; a device learns the epoch from the answers.
+        case .epochOpened, nil: return []
         }
     }
 }

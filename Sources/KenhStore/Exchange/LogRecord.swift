@@ -32,8 +32,13 @@ public struct LogRecord: Sendable {
     public let channels: [Channel]
     /// What the registry says of this very device: without it a centre that forgot the device would not listen.
     public let ownStatements: [Delivery.Statement]
+    /// The newest of the centre's log.
+    public let checkpoint: KeptCheckpoint?
 
-    public init(replica: ReplicaID, channels: [Channel], ownStatements: [Delivery.Statement]) {
+    public init(
+        replica: ReplicaID, channels: [Channel], ownStatements: [Delivery.Statement], checkpoint: KeptCheckpoint? = nil
+    ) {
+        self.checkpoint = checkpoint
         self.replica = replica
         self.channels = channels
         self.ownStatements = ownStatements

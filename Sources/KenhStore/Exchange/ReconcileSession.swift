@@ -74,6 +74,7 @@ public struct ReconcileSession: Sendable {
         var request = request()
         request.places = record.channels.map(\.wire)
         request.handedBack = record.ownStatements.map(\.wire)
+        request.checkpoint = record.checkpoint?.note ?? ""
         return .send(request)
     }
 

@@ -11,17 +11,20 @@ extension Store {
         public let cursors: [ChannelCursor]
         /// The newest acknowledged entry of each channel that was not followed up to there.
         public let receipts: [ChannelCursor]
+        /// The newest of the centre's log.
+        public let checkpoint: KeptCheckpoint?
         /// Whether there are more unsent blocks than these.
         public let hasMore: Bool
 
         public init(
             replica: ReplicaID, blocks: [Block], cursors: [ChannelCursor], receipts: [ChannelCursor] = [],
-            hasMore: Bool
+            checkpoint: KeptCheckpoint? = nil, hasMore: Bool
         ) {
             self.replica = replica
             self.blocks = blocks
             self.cursors = cursors
             self.receipts = receipts
+            self.checkpoint = checkpoint
             self.hasMore = hasMore
         }
     }
@@ -38,7 +41,7 @@ extension Store {
                 replica: try core.replica(of: identity), blocks: blocks,
                 cursors: core.channels.all.map(\.cursor).filter { $0.sequence > 0 },
                 receipts: try core.channels.all.compactMap { try Self.receipt(above: $0, core) },
-                hasMore: total > blocks.count)
+                checkpoint: try CheckpointTable(sql: core.sql).newest(), hasMore: total > blocks.count)
         }
     }
 

@@ -10,7 +10,8 @@ extension Store {
             return LogRecord(
                 replica: try core.replica(of: identity),
                 channels: try core.channels.all.map { try Self.record(of: $0, statements, core) },
-                ownStatements: Self.own(statements, of: identity.key.publicKey))
+                ownStatements: Self.own(statements, of: identity.key.publicKey),
+                checkpoint: try CheckpointTable(sql: core.sql).newest())
         }
     }
 
@@ -55,7 +56,7 @@ extension Store {
             case .cellAdded(let added): added.code == cell
             case .deviceAdded(let added): added.key.elementsEqual(key.bytes)
             case .replicaAdded(let added): added.deviceKey.elementsEqual(key.bytes)
-            case nil: false
+            case .epochOpened, nil: false
             }
         }.map(\.0)
     }

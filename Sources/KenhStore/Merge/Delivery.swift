@@ -50,6 +50,9 @@ public struct Delivery: Sendable {
     public var items: [Item]
     public var registry: [RegistryFact]
     public var statements: [Statement] = []
+    public var checkpoints: [KeptCheckpoint] = []
+    /// What an earlier life of the log had shown, and this one does not have.
+    public var forgotten: KeptCheckpoint?
     /// Where the store stands afterwards, for the channels that moved.
     public var cursors: [ChannelCursor]
 

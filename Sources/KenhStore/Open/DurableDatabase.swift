@@ -12,9 +12,12 @@ package final class DurableDatabase: Sendable {
     /// Whether what is there may not be synced.
     nonisolated(unsafe) private var isDoubtful = true
 
-    /// - Parameter ddl: makes the tables of an empty file.
+    /// - Parameters:
+    ///   - ddl: makes the tables of an empty file.
+    ///   - upgrade: makes a file of an earlier format one of this; without it such a file is left as it is.
     package init(
-        path: String, applicationID: Int64, format: Int64, ddl: String, durability: Durability = .current
+        path: String, applicationID: Int64, format: Int64, ddl: String, durability: Durability = .current,
+        upgrade: ((StatementCache) throws -> Void)? = nil
     ) throws(StoreError) {
         try StoreFile.check(path, mustExist: false)
         var opened: OpaquePointer?
@@ -30,7 +33,7 @@ package final class DurableDatabase: Sendable {
         self.path = path
         sqlite3_busy_timeout(opened, 10_000)
         sql = StatementCache(opened)
-        do { try prepare(applicationID, format, ddl) } catch { throw StoreError(wrapping: error) }
+        do { try prepare(applicationID, format, ddl, upgrade) } catch { throw StoreError(wrapping: error) }
     }
 
     deinit {
@@ -38,14 +41,21 @@ package final class DurableDatabase: Sendable {
         sqlite3_close_v2(handle)
     }
 
-    private func prepare(_ applicationID: Int64, _ format: Int64, _ ddl: String) throws {
+    private func prepare(
+        _ applicationID: Int64, _ format: Int64, _ ddl: String, _ upgrade: ((StatementCache) throws -> Void)?
+    ) throws {
         // Looked at first, since setting the journal mode writes into the file.
         _ = try isNew(applicationID, format)
         try durability.apply(sql)
         try sql.execute("PRAGMA cache_size=-65536; PRAGMA secure_delete=OFF")
         try write { sql in
-            guard try isNew(applicationID, format) else { return }
-            try sql.execute(ddl)
+            if try isNew(applicationID, format) {
+                try sql.execute(ddl)
+            } else if let upgrade, try StoreFile.pragma(sql, "user_version") < format {
+                try upgrade(sql)
+            } else {
+                return
+            }
             try sql.execute("PRAGMA application_id=\(applicationID); PRAGMA user_version=\(format)")
         }
     }

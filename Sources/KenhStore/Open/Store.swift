@@ -225,6 +225,9 @@ public final class Store: Sendable {
         try merger.take(delivery.items)
         if merger.report.lostBlocks > 0 { try beginNewReplica(core, lostBlocks: merger.report.lostBlocks) }
         for cursor in delivery.cursors { try advance(cursor, core) }
+        let checkpoints = CheckpointTable(sql: core.sql)
+        for checkpoint in delivery.checkpoints { try checkpoints.keep(checkpoint) }
+        if let forgotten = delivery.forgotten { try tell(forgotten: forgotten, core) }
         try announce(merger.touchedTables, core, db)
         var report = merger.report
         report.sealed = sealed
@@ -240,6 +243,14 @@ public final class Store: Sendable {
             return
         }
         try core.channels.set(cursor)
+    }
+
+    private func tell(forgotten: KeptCheckpoint, _ core: StoreCore) throws {
+        let lost = forgotten.checkpoint
+        try core.noticeOnce(
+            "forgotten", at: now,
+            "the centre's log was made anew from an older copy: it no longer begins with the \(lost.size) entries that it "
+                + "had shown before; its signed word for them is kept (kenh audit checkpoints)")
     }
 
     private func beginNewReplica(_ core: StoreCore, lostBlocks: Int) throws {

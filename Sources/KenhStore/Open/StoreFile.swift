@@ -125,10 +125,14 @@ enum StoreFile {
         }
     }
 
-    /// Makes Kenh's own tables in an empty file.
+    /// Makes Kenh's own tables in an empty file, and what is lacking in one of an earlier format.
     static func create(_ sql: StatementCache) throws(StoreError) {
-        guard try pragma(sql, "application_id") != SystemTables.applicationID else { return }
-        try sql.execute(SystemTables.ddl)
+        if try pragma(sql, "application_id") == SystemTables.applicationID {
+            guard try pragma(sql, "user_version") < SystemTables.format else { return }
+            try sql.execute(SystemTables.checkpointDDL)
+        } else {
+            try sql.execute(SystemTables.ddl)
+        }
         try sql.execute("PRAGMA application_id=\(SystemTables.applicationID)")
         try sql.execute("PRAGMA user_version=\(SystemTables.format)")
     }

@@ -12,13 +12,22 @@
 /// | `kenh_branch`, `kenh_block` | lanes' branches and the blocks on them, in the order in which they came, and where and when the centre took each |
 /// | `kenh_cell`, `kenh_device`, `kenh_replica` | who is who, from the centre's registry |
 /// | `kenh_statement` | that registry's statements as the centre signed them |
+/// | `kenh_checkpoint` | how large the centre's log was and what was in it, as the centre signed it |
 /// | `kenh_notice` | what people should be told |
 enum SystemTables {
-    static let format: Int64 = 1
+    static let format: Int64 = 2
     /// "KENH" in ASCII.
     static let applicationID: Int64 = 0x4B45_4E48
 
+    /// Came with format 2.
+    static let checkpointDDL = """
+        CREATE TABLE kenh_checkpoint(
+            number INTEGER PRIMARY KEY, note TEXT NOT NULL, at INTEGER NOT NULL,
+            is_contradicted INTEGER NOT NULL) STRICT;
+        """
+
     static let ddl = """
+        \(checkpointDDL)
         CREATE TABLE kenh_meta(key TEXT PRIMARY KEY NOT NULL, value ANY) STRICT, WITHOUT ROWID;
         CREATE TABLE kenh_table(
             number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, id_type TEXT NOT NULL, channel TEXT,

@@ -25,6 +25,7 @@ extension Store {
             try rows.run(&report)
             try PendingVerifier(core: core).run(&report)
             try RegistryVerifier(core: core).run(&report)
+            try CheckpointVerifier(core: core).run(&report)
             if deep, blocks.areReadable {
                 try RebuildComparison(core: core, schema: schema, random: makeRandom()).run(&report, &steps)
             }

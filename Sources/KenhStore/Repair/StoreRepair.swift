@@ -64,6 +64,7 @@ public struct StoreRepair {
         let statements = damaged.statements(servingKey: servingKey)
         var delivery = Delivery(registry: try statements.flatMap { try LogFollower.facts(of: $0.signed) })
         delivery.statements = statements
+        delivery.checkpoints = damaged.checkpoints(servingKey: servingKey)
         _ = try store.take(delivery, as: identity)
         let store = store
         func isGood(_ block: Block) -> Bool {

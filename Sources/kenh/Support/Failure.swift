@@ -75,6 +75,7 @@ struct Failure: Error {
         case .unreachable: .unavailable
         case .rateLimited, .centreFailed: .tryAgain
         case .refused, .notTheCentre, .diverged: .refused
+        case .contradicted: .findings
         case .notJoined: .configuration
         }
     }

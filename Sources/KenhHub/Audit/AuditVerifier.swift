@@ -1,0 +1,315 @@
+import Foundation
+import KenhMerge
+import KenhProtocol
+import KenhStore
+
+/// What a check of an audit file found.
+public struct AuditReport: Sendable, Equatable {
+    public internal(set) var organisation = ""
+    public internal(set) var entries: UInt64 = 0
+    public internal(set) var blocks = 0
+    public internal(set) var changes = 0
+    /// Who wrote what, as the entries themselves show it.
+    public internal(set) var text = ""
+    /// What is no fault, and should be known: the log was restored and lacks what it once had.
+    public internal(set) var remarks: [String] = []
+    /// One sentence each.
+    public internal(set) var problems: [String] = []
+
+    public var isGood: Bool { problems.isEmpty }
+}
+
+/// Checks an audit file without the centre and without trusting it: every lane whole, every signature good, nothing left
+/// out, nothing put in, and the whole the very log for which the centre had signed.
+public struct AuditVerifier {
+    private let organisation: Hash256?
+    private let notes: [(name: String, note: String)]
+
+    private static let problemLimit = 100
+
+    /// - Parameters:
+    ///   - organisation: fingerprint that the file's root key has to have; nil where it is taken as it is.
+    ///   - notes: checkpoints that somebody kept, with a name for each.
+    public init(organisation: Hash256? = nil, notes: [(name: String, note: String)] = []) {
+        self.organisation = organisation
+        self.notes = notes
+    }
+
+    /// - Throws: ``ProtocolError`` where the file is none; what is wrong in it is in the report.
+    public func verify(_ file: FileHandle, progress: (UInt64) -> Void = { _ in }) throws -> AuditReport {
+        var reader = try AuditReader(file)
+        var check = AuditCheck(organisation: organisation, notes: notes)
+        while check.report.problems.count < Self.problemLimit {
+            do {
+                guard let record = try reader.next() else { break }
+                check.take(record)
+                progress(check.report.entries)
+            } catch AuditReader.Failure.unreadable {
+                check.add("\(check.place) there is a record that cannot be read")
+            } catch AuditReader.Failure.lost {
+                check.add("\(check.place) the file cannot be read on: a length was altered, or the rest is missing")
+                break
+            }
+        }
+        return check.finished()
+    }
+}
+
+/// The state of a check, record by record.
+private struct AuditCheck {
+    private(set) var report = AuditReport()
+    private let wanted: Hash256?
+    private let codec = BlockCodec()
+    private var index = AuditIndex()
+    private var indexText: String?
+    private var root: PublicKey?
+    private var certificate: ServingCertificate?
+    private var notes: [(name: String, note: String)]
+    private var checkpoints: [UInt64: [(name: String, checkpoint: Checkpoint)]] = [:]
+    private var tree = MerkleFrontier()
+    private var chains: [String: (sequence: UInt64, hash: Hash256)] = [:]
+    private var lanes: [Hash256: LoggedBlock] = [:]
+    private var pinned: [String: [ReplicaPin: Bool]] = [:]
+    /// How large the log was when each of its lives ended.
+    private var ends: [[UInt8]: UInt64] = [:]
+    private var epoch: [UInt8] = []
+    /// Checkpoints that are not of this log.
+    private var unequal: [(name: String, checkpoint: Checkpoint)] = []
+    private var isSealed = false
+    private var isSealGood = true
+
+    init(organisation: Hash256?, notes: [(name: String, note: String)]) {
+        wanted = organisation
+        self.notes = notes
+    }
+
+    var place: String { tree.size == 0 ? "before the first entry" : "after entry \(tree.size)" }
+
+    mutating func add(_ problem: String) { if !report.problems.contains(problem) { report.problems.append(problem) } }
+
+    mutating func take(_ record: AuditReader.Record) {
+        if isSealed { add("after the seal there is something more") }
+        if !record.isPlain { add("\(place) a record has bytes that do not belong there") }
+        switch record.record.what {
+        case .index(let text): indexText = text
+        case .organisation(let wire): take(wire)
+        case .checkpoint(let note): notes.append(("a checkpoint of the file", note))
+        case .entry(let entry): take(entry)
+        case .seal(let seal): take(seal, record.hashBefore)
+        case nil: break
+        }
+    }
+
+    private mutating func take(_ wire: WireAuditOrganisation) {
+        guard let key = try? PublicKey(bytes: wire.rootKey) else { return add("the organisation's root key is none") }
+        root = key
+        report.organisation = key.organisationFingerprint.bytes.hex
+        if let wanted, wanted != key.organisationFingerprint {
+            add("the file is of the organisation \(report.organisation), not of the one asked for")
+        }
+        do { certificate = try ServingCertificate(wire.servingCertificate, root: key) } catch {
+            add("the centre's certificate is not signed by the organisation's root key")
+        }
+    }
+
+    // MARK: entries
+
+    private mutating func take(_ wire: WireLogEntry) {
+        guard let certificate else {
+            return add("the file does not say whose log it is before its first entry")
+        }
+        report.entries += 1
+        index.countEntry()
+        // Told first, since all that follows depends on it.
+        if wire.position != tree.size + 1 { return misplaced(wire) }
+        let chain = chains[wire.channel] ?? (0, .zero)
+        guard let object = Hash256(bytes: wire.objectHash) else { return add("\(name(wire)) names no object") }
+        let proof = EntryProof(
+            epoch: Array(wire.epoch), kind: wire.kind, channel: wire.channel, sequence: wire.sequence, object: object,
+            acceptedAtMilliseconds: wire.acceptedAtMs, previous: chain.hash, signature: Array(wire.signature))
+        if wire.sequence != chain.sequence + 1 { add("\(name(wire)) does not follow the one before it in its channel") }
+        if !proof.isGood(by: certificate.servingKey) {
+            add("\(name(wire)) is not what the centre signed: its place, time, object or signature was altered")
+        }
+        chains[wire.channel] = (wire.sequence, proof.entryHash)
+        epoch = proof.epoch
+        takeObject(wire, object, certificate)
+        tree.append(MerkleHash.leaf(proof.entryHash.bytes))
+        compare()
+    }
+
+    private mutating func misplaced(_ wire: WireLogEntry) {
+        let next = tree.size + 1
+        if wire.position > next {
+            add("entry \(next)\(wire.position > next + 1 ? " to \(wire.position - 1)" : "") is missing")
+        } else {
+            add("\(place) entry \(wire.position) stands once more")
+        }
+    }
+
+    private func name(_ wire: WireLogEntry) -> String {
+        var name = "entry \(wire.position) (\(wire.channel) \(wire.sequence)"
+        if wire.kind == .block, let header = try? BlockHeader(decoding: Array(wire.block.header)) {
+            name += ": changes \(header.firstCounter) to \(header.lastCounter) of \(index.author(of: header.replica))"
+        }
+        return name + ")"
+    }
+
+    private mutating func takeObject(_ wire: WireLogEntry, _ object: Hash256, _ certificate: ServingCertificate) {
+        do {
+            switch wire.kind {
+            case .block: try take(try Block(wire.block), object, wire)
+            case .registry: try take(wire.registry, object, wire, certificate)
+            case .verdict:
+                guard lanes[object] != nil else {
+                    throw ProtocolError(.brokenLink, "it judges a block that is not in the log")
+                }
+            default: throw ProtocolError(.unsupportedVersion, "it is of a kind that needs a newer Kenh")
+            }
+        } catch { add("\(name(wire)): \((error as? ProtocolError)?.message ?? "\(error)")") }
+    }
+
+    private mutating func take(_ block: Block, _ object: Hash256, _ wire: WireLogEntry) throws {
+        let header = block.header
+        index.add(header, acceptedAt: wire.acceptedAtMs)
+        lanes[object] = LoggedBlock(
+            hash: object, replica: header.replica, channel: header.channel, lastCounter: header.lastCounter)
+        let pin = ReplicaPin(replica: header.replica, counter: header.lastCounter, hash: object.prefix)
+        pinned[header.channel, default: [:]][pin] = true
+        guard block.hash == object, header.channel == wire.channel,
+            header.organisation.bytes.hex == report.organisation
+        else { throw ProtocolError(.brokenLink, "it carries another block than it names") }
+        guard let key = index.key(of: header.replica) else {
+            throw ProtocolError(.unknownDevice, "its writer is not in the registry")
+        }
+        try block.verify(deviceKey: key)
+        if header.previous != .zero {
+            let previous = lanes[header.previous]
+            guard previous?.replica == header.replica, previous?.channel == header.channel,
+                previous?.lastCounter == header.firstCounter - 1
+            else {
+                throw ProtocolError(.brokenLink, "there is a gap: what its writer wrote before it is not in the log")
+            }
+        }
+        let body = try codec.open(block)
+        for pin in body.pins where pinned[header.channel]?[pin] == nil {
+            throw ProtocolError(.brokenLink, "what it builds on is not in the log before it")
+        }
+    }
+
+    private mutating func take(
+        _ signed: WireSignedStatement, _ object: Hash256, _ wire: WireLogEntry, _ certificate: ServingCertificate
+    ) throws {
+        guard wire.channel == ChannelName.registry,
+            Hashing.sha256(domain: .registry, Array(signed.statement)) == object
+        else { throw ProtocolError(.brokenLink, "it carries another statement than it names") }
+        let statement: WireRegistryStatement = try signed.verified(
+            by: certificate.servingKey, domain: .registryStatement)
+        index.add(statement, acceptedAt: wire.acceptedAtMs)
+        if case .epochOpened(let opened) = statement.what { try take(opened, wire) }
+    }
+
+    private mutating func take(_ opened: WireEpochOpened, _ wire: WireLogEntry) throws {
+        // One that came back from a forgotten life speaks of a tree that is no more.
+        guard opened.epoch == wire.epoch else {
+            let end = ends[Array(opened.before)] ?? opened.treeSize
+            ends[Array(opened.epoch)] = min(end, opened.treeSize)
+            return
+        }
+        guard opened.treeSize == tree.size, opened.treeRoot.elementsEqual(tree.root.bytes) else {
+            throw ProtocolError(.brokenLink, "the log that was restored is not the one that it says")
+        }
+        ends[Array(opened.before)] = tree.size
+    }
+
+    // MARK: checkpoints
+
+    /// Notes stand before entries, so that a size can be compared when it is reached.
+    private mutating func compare() {
+        readNotes()
+        for (name, checkpoint) in checkpoints[tree.size] ?? [] { compare(name, checkpoint) }
+    }
+
+    private mutating func compare(_ name: String, _ checkpoint: Checkpoint) {
+        guard checkpoint.root != tree.root else { return }
+        unequal.append((name, checkpoint))
+    }
+
+    /// Once all is read: what came of the log's lives is said behind what they held.
+    private mutating func judge(_ name: String, _ checkpoint: Checkpoint) {
+        let rewritten =
+            "\(name) over \(checkpoint.size) entries is not of this log: the checkpoint or entries were rewritten"
+        guard let end = checkpoint.epoch.flatMap({ ends[$0] }) else { return add(rewritten) }
+        if end < checkpoint.size { return remark(on: checkpoint, end: end) }
+        add(
+            "\(rewritten), or it was restored from an older copy and went on before anybody noticed (its life ended after entry \(end))"
+        )
+    }
+
+    private mutating func readNotes() {
+        guard !notes.isEmpty, let certificate else { return }
+        for (name, note) in notes {
+            guard let signed = try? SignedNote(decoding: note),
+                let checkpoint = try? Checkpoint(signed, servingKey: certificate.servingKey)
+            else {
+                add("\(name) was altered, or is not the centre's: its signature is not good")
+                continue
+            }
+            checkpoints[checkpoint.size, default: []].append((name, checkpoint))
+        }
+        notes = []
+    }
+
+    // MARK: the end
+
+    private mutating func take(_ seal: WireSignedStatement, _ hash: [UInt8]) {
+        isSealed = true
+        guard let certificate,
+            let what: WireAuditSeal = try? seal.verified(by: certificate.servingKey, domain: .auditSeal)
+        else { return add("the seal at the end is not the centre's") }
+        isSealGood = what.hash.elementsEqual(hash)
+    }
+
+    private var isIndexRight: Bool { indexText == text }
+
+    private var text: String {
+        index.text(
+            organisation: root?.organisationFingerprint ?? .zero, name: certificate?.name ?? "", root: tree.root)
+    }
+
+    mutating func finished() -> AuditReport {
+        readNotes()
+        for (name, checkpoint) in unequal { judge(name, checkpoint) }
+        if root == nil { add("the file does not say whose log it is") }
+        for (_, beyond) in checkpoints.sorted(by: { $0.key < $1.key }) {
+            for (name, checkpoint) in beyond where checkpoint.size > tree.size { compareBeyond(name, checkpoint) }
+        }
+        if checkpoints[tree.size]?.contains(where: { $0.checkpoint.epoch == epoch }) != true {
+            add("no checkpoint covers the whole of the log: entries at its end may be missing")
+        }
+        if !isSealed { add("the seal at the end is missing") }
+        // What the entries say counts; where they are altered themselves, so is what they say.
+        if report.problems.isEmpty, !isIndexRight {
+            add("the index at the head of the file is not what the entries show")
+        }
+        if report.problems.isEmpty, !isSealGood { add("bytes of the file were altered that no entry covers") }
+        report.text = text
+        report.blocks = index.blocks
+        report.changes = index.changes
+        return report
+    }
+
+    private mutating func compareBeyond(_ name: String, _ checkpoint: Checkpoint) {
+        let epoch = checkpoint.epoch ?? []
+        guard let end = ends[epoch], end < checkpoint.size else {
+            return add(
+                "\(name) shows \(checkpoint.size) entries, the file has \(tree.size): the rest is missing")
+        }
+        remark(on: checkpoint, end: end)
+    }
+
+    private mutating func remark(on checkpoint: Checkpoint, end: UInt64) {
+        report.remarks.append(
+            "the centre was restored: it once had \(checkpoint.size) entries, and went on from \(end) of them")
+    }
+}

@@ -1,0 +1,83 @@
+import Foundation
+import KenhMerge
+import KenhProtocol
+import Synchronization
+
+extension Hub {
+    /// The log's tree as it is now, signed.
+    func checkpoint(_ transaction: any HubTransaction) throws -> Checkpoint {
+        let size = try transaction.size
+        return Checkpoint(
+            origin: Checkpoint.origin(organisation: identity.organisation, epoch: try transaction.epoch), size: size,
+            root: try MerkleTree(transaction).root(size: size))
+    }
+
+    /// The note over a checkpoint. The same log is asked for by many, so the newest signature is kept.
+    func note(_ checkpoint: Checkpoint) throws -> String {
+        if let known = newestNote.withLock({ $0 }), known.checkpoint == checkpoint { return known.text }
+        let text = try checkpoint.signed(with: identity.servingKey).encoded
+        newestNote.withLock { $0 = (checkpoint, text) }
+        return text
+    }
+
+    /// What shows that the log goes on from one of a size; nothing where it does not reach it.
+    func consistency(
+        from size: UInt64, to checkpoint: Checkpoint, _ transaction: any HubTransaction
+    ) throws -> [Data] {
+        guard size > 0, size < checkpoint.size else { return [] }
+        return try MerkleTree(transaction).consistency(from: size, to: checkpoint.size).map { Data($0.bytes) }
+    }
+
+    func inclusion(
+        of position: UInt64, in checkpoint: Checkpoint, _ transaction: any HubTransaction
+    ) throws -> [Data] {
+        try MerkleTree(transaction).inclusion(of: position - 1, size: checkpoint.size).map { Data($0.bytes) }
+    }
+
+    /// `POST /v1/proof`: that one entry is in the log.
+    ///
+    /// - Throws: ``ProtocolError`` with code `notFound` where it is not.
+    public func proof(_ request: WireProofRequest) throws -> WireProofResponse {
+        try check(version: request.protocol)
+        return try log.read { transaction in
+            guard let found = try entry(request, transaction) else {
+                throw ProtocolError(.notFound, "the centre's log has no such entry")
+            }
+            let checkpoint = try checkpoint(transaction)
+            var response = WireProofResponse()
+            response.proof = found.proof.wire
+            response.position = found.position
+            response.checkpoint = try note(checkpoint)
+            response.inclusion = try inclusion(of: found.position, in: checkpoint, transaction)
+            response.consistency = try consistency(from: request.treeSize, to: checkpoint, transaction)
+            response.timeMs = now()
+            return response
+        }
+    }
+
+    private func entry(
+        _ request: WireProofRequest, _ transaction: any HubTransaction
+    ) throws -> (proof: EntryProof, position: UInt64)? {
+        switch request.of {
+        case .objectHash(let bytes):
+            guard let object = Hash256(bytes: bytes) else {
+                throw ProtocolError(.malformed, "the name of an object has 32 bytes")
+            }
+            return try transaction.entry(of: object)
+        case .entry(let cursor): return try transaction.entry(channel: cursor.channel, sequence: cursor.sequence)
+        case nil: throw ProtocolError(.malformed, "the request says not of what a proof is wanted")
+        }
+    }
+
+    /// Begins a new life of the log, and says in the log itself how far the one before had come.
+    func openEpoch(_ epoch: [UInt8], after before: [UInt8], _ transaction: any HubTransaction) throws {
+        let size = try transaction.size
+        var opened = WireEpochOpened()
+        opened.epoch = Data(epoch)
+        opened.before = Data(before)
+        opened.treeSize = size
+        opened.treeRoot = Data(try MerkleTree(transaction).root(size: size).bytes)
+        try transaction.open(epoch: epoch, atMilliseconds: now())
+        try state(.epochOpened(opened), in: transaction)
+    }
+}
