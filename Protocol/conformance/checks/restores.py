@@ -1,0 +1,104 @@
+"""A centre that was put back from an older copy (README section 6, “Reconcile”)."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from kenh_client.client import CentreProblem
+from kenh_client.log import VERDICT_ENTRY
+
+from .organisation import OtherCell, insert, update
+from .results import expect, expect_equal
+from .world import World
+
+ORG = "org"
+DAY_MS = 86_400_000
+
+
+def run(world: World) -> None:
+    """Each check puts the centre back once."""
+    for name, check in (
+        ("a restored centre gets its blocks back, with their times", _handed_back),
+        ("a restored centre learns a device again that it forgot", _forgotten_device),
+        ("of two acceptances the earliest counts on every node", _verdict),
+    ):
+        with world.results.check(name):
+            check(world)
+
+
+@contextmanager
+def _restored(world: World) -> Iterator[None]:
+    """What is done meanwhile is lost at the centre."""
+    older = world.centre.home.parent / "older"
+    world.centre.stop()
+    shutil.copytree(world.centre.home, older)
+    world.centre.start()
+    try:
+        yield
+    finally:
+        world.centre.stop()
+        shutil.rmtree(world.centre.home)
+        older.rename(world.centre.home)
+        world.centre.start()
+
+
+def _handed_back(world: World) -> None:
+    epoch = world.other.store.epoch
+    with _restored(world):
+        (block,) = world.other.seal(ORG, insert("unit", "H1", name="from tomorrow"), later_ms=DAY_MS)
+        world.other.sync()
+        world.real.sql("UPDATE unit SET name = 'of the real' WHERE id = 'H1'; INSERT INTO unit(id) VALUES('H2')")
+        world.third.sync()
+        world.real.sync()
+        # A receipt alone: its entry never came down.
+        (unseen,) = world.third.seal(ORG, insert("unit", "H3"))
+        (receipt,) = world.third.upload(unseen).receipts
+        world.third.store.acknowledge(unseen.hash, receipt.proof)
+    accepted = block.origin.accepted_at_ms
+    report = world.other.sync()
+    expect(report.handed_back > 0, "nothing was handed back")
+    expect(world.other.store.epoch != epoch, "the log goes on under the old epoch")
+    expect_equal(block.acknowledged.accepted_at_ms, accepted, "time of acceptance")
+    expect(world.third.sync().handed_back > 0, "the third handed nothing back")
+    expect_equal(unseen.acknowledged.accepted_at_ms, receipt.accepted_at_ms, "time of acceptance")
+    world.settle()
+    expect("H1" in world.centre.rows("unit") and "H3" in world.centre.rows("unit"), "a row is lost")
+
+
+def _forgotten_device(world: World) -> None:
+    late = OtherCell(world.centre.port, world.schema)
+    with _restored(world):
+        late.join(world.centre.code("CB3"))
+        late.sync()
+        late.seal(ORG, insert("unit", "L1", name="of a late one"))
+        late.sync()
+    try:
+        late.heads()
+    except CentreProblem as problem:
+        expect_equal((problem.status, problem.code), (403, "unknownDevice"), "problem")
+    else:
+        raise AssertionError("the centre knows the device")
+    late.sync()
+    world.settle(late)
+    expect("L1" in world.real.rows("unit"), "the row is lost")
+
+
+def _verdict(world: World) -> None:
+    with _restored(world):
+        (block,) = world.other.seal(ORG, insert("unit", "E1", name="early"), later_ms=DAY_MS)
+        world.other.sync()
+    first = block.acknowledged.accepted_at_ms
+    # Whoever got the block by hand sends it first: the log takes it as new.
+    world.third.store.take(block.message)
+    world.third.store.merge()
+    world.third.sync()
+    carried = world.third.store.blocks[block.hash]
+    expect(carried.acknowledged.accepted_at_ms > first, "the block has not been accepted anew")
+    expect(world.other.sync().equal, "no channel is equal")
+    world.settle()
+    expect_equal(carried.origin.accepted_at_ms, first, "the acceptance that counts")
+    kinds = [proof.kind for proof in world.third.store.followers[ORG].proofs if proof.object_hash == block.hash]
+    expect(VERDICT_ENTRY in kinds, f"kinds of its entries: {kinds}")
+    expect_equal(world.third.store.digest(ORG), world.other.store.digest(ORG), "digests")
+    world.other.seal(ORG, update("unit", "E1", name="late"))
+    world.settle()

@@ -1,0 +1,226 @@
+"""The examples of the normative text: Protocol/vectors, and those that stand in README.md."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from kenh_client import blocks, body, digest, enrolment, keys, log, values
+from kenh_client.kenh_pb2 import Block
+from kenh_client.numbers import Reader
+from kenh_client.problems import Refused
+
+from .results import Results, expect, expect_equal
+
+FOLDER = Path(__file__).resolve().parent.parent.parent / "vectors"
+KINDS = ("insert", "update", "delete", "add")
+
+
+def run(results: Results) -> None:
+    """All examples."""
+    for name in ("block", "block-births"):
+        vector = _load(name)
+        with results.check(f"vector {name}: header, hash and signature"):
+            _check_outside(vector)
+        with results.check(f"vector {name}: every change of the body"):
+            _check_changes(vector)
+        with results.check(f"vector {name}: written again, the same plain body"):
+            _check_writing(vector)
+        with results.check(f"vector {name}: no shorter body, and none with a byte more, is taken"):
+            _check_lengths(vector)
+    with results.check("vector commitments"):
+        _check_commitments()
+    with results.check("vector enrolment"):
+        _check_enrolment()
+    with results.check("vector entries"):
+        _check_entries()
+    with results.check("examples of README.md: fingerprint, code, entry"):
+        _check_examples()
+    with results.check("examples of README.md: digest"):
+        _check_digest()
+    with results.check("keys of small order and signatures with a high S are refused"):
+        _check_refused_keys()
+
+
+def _load(name: str) -> Any:
+    return json.loads((FOLDER / f"{name}.json").read_text("utf-8"))
+
+
+def _block(vector: dict[str, Any]) -> Block:
+    return Block(
+        header=bytes.fromhex(vector["headerBytes"]), body=bytes.fromhex(vector["body"]),
+        device_signature=bytes.fromhex(vector["deviceSignature"]), detached=bytes.fromhex(vector["detached"]))
+
+
+def _check_outside(vector: dict[str, Any]) -> None:
+    block = _block(vector)
+    header = blocks.check_outside(block)
+    expect_equal(header.SerializeToString(), block.header, "the header, serialised anew")
+    for name, value in vector["header"].items():
+        snake = "".join("_" + c.lower() if c.isupper() else c for c in name)
+        found = getattr(header, snake)
+        expect_equal(found.hex() if isinstance(found, bytes) else found, value, snake)
+    expect_equal(blocks.block_hash(block.header).hex(), vector["blockHash"], "block hash")
+    key = keys.SigningKey(bytes.fromhex(vector["deviceSeed"]))
+    expect_equal(key.public.hex(), vector["devicePublicKey"], "device key")
+    expect_equal(key.sign(keys.BLOCK_DEVICE, block.header), block.device_signature, "device signature")
+    keys.check_signature(key.public, keys.BLOCK_DEVICE, block.header, block.device_signature)
+
+
+def _read(vector: dict[str, Any]) -> body.Body:
+    block = _block(vector)
+    return blocks.read_body(block, blocks.check_outside(block))
+
+
+def _check_changes(vector: dict[str, Any]) -> None:
+    read = _read(vector)
+    expect_equal(len(read.changes), len(vector["changes"]), "changes")
+    first_counter = vector["header"]["firstCounter"]
+    for index, (change, wanted) in enumerate(zip(read.changes, vector["changes"])):
+        what = f"change {index}"
+        expect_equal(KINDS[change.kind], wanted["kind"], what)
+        expect_equal(first_counter + index, wanted["counter"], what)
+        expect_equal(change.clock, wanted["clock"], what)
+        expect_equal(change.table, wanted["table"], what)
+        row_id = _value(wanted["id"])
+        if "birth" in wanted:
+            expect_equal((change.birth.line, change.birth.counter), (1, wanted["birth"]["counter"]), what)
+            expect(change.has_text_ids == isinstance(row_id, str), what)
+        else:
+            expect_equal(change.id, row_id, what)
+        found = [_predecessor(read, reference) for reference in change.predecessors]
+        expect_equal(found, wanted["predecessors"], what)
+        plain = body.plain_values(change)
+        expect_equal(set(plain), set(wanted["values"]), what)
+        for column, value in wanted["values"].items():
+            expect(values.are_equal(plain[column], _value(value)), f"{what}, {column}: {plain[column]!r}")
+
+
+def _predecessor(read: body.Body, reference: body.Reference) -> dict[str, Any]:
+    if reference.line == 0:
+        return {"counter": reference.counter}
+    return {"counter": reference.counter, "replica": read.pins[reference.line - 1].replica.hex()}
+
+
+def _value(spelled: dict[str, Any]) -> values.Plain:
+    kind, value = spelled["type"], spelled.get("value")
+    if kind == "real":
+        return values.real_from(bytes.fromhex(spelled["bits"])[::-1])
+    return {"null": lambda: None, "integer": lambda: int(value), "text": lambda: value,
+            "blob": lambda: bytes.fromhex(value)}[kind]()
+
+
+def _check_writing(vector: dict[str, Any]) -> None:
+    plain, detached = body.encode(_read(vector), vector["header"]["firstClock"])
+    expect_equal(plain.hex(), vector["plainBody"], "plain body")
+    expect_equal(detached.hex(), vector["detached"], "detached section")
+    expect_equal(blocks.decompress(blocks.compress(plain), len(plain)), plain, "compressed and back")
+
+
+def _check_lengths(vector: dict[str, Any]) -> None:
+    plain = bytes.fromhex(vector["plainBody"])
+    block = _block(vector)
+    header = blocks.check_outside(block)
+    for content in [plain[:length] for length in range(len(plain))] + [plain + b"\0"]:
+        try:
+            body.decode(content, header, block.detached)
+        except Refused as refused:
+            expect_equal(refused.code, "malformed", f"{len(content)} bytes")
+        else:
+            raise AssertionError(f"{len(content)} bytes were taken")
+
+
+def _check_commitments() -> None:
+    for vector in _load("commitments"):
+        value = _value(vector["value"])
+        made = values.Commitment.make(bytes.fromhex(vector["salt"]), value)
+        expect_equal(made.digest.hex(), vector["commitment"], repr(value))
+        encoded = bytes.fromhex(vector["encoded"])
+        expect_equal(values.tagged_value(value), encoded, repr(value))
+        reader = Reader(encoded)
+        expect(values.are_equal(values.read_tagged_value(reader), value), repr(value))
+        reader.end()
+
+
+def _check_enrolment() -> None:
+    vector = {name: value for name, value in _load("enrolment").items()}
+    organisation, replica = bytes.fromhex(vector["organisation"]), bytes.fromhex(vector["replica"])
+    key = keys.SigningKey(bytes.fromhex(vector["deviceSeed"]))
+    expect_equal(key.public.hex(), vector["devicePublicKey"], "device key")
+    expect_equal(keys.fingerprint(bytes.fromhex(vector["rootPublicKey"])), organisation, "fingerprint")
+    code = enrolment.EnrolmentCode.read(vector["code"])
+    expect_equal(code.text(), vector["code"], "code")
+    expect_equal(code.secret.hex(), vector["codeSecret"], "secret")
+    expect(organisation.startswith(code.pin), "the pin")
+    expect_equal(code.id.hex(), vector["codeID"], "id of the code")
+    message = enrolment.enrolment_message(organisation, key.public, replica)
+    expect_equal(message.hex(), vector["claim"], "message")
+    expect_equal(code.proof(message).hex(), vector["proof"], "proof")
+    signature = enrolment.countersignature(key, organisation, replica)
+    expect_equal(signature.hex(), vector["countersignature"], "countersignature")
+
+
+def _check_entries() -> None:
+    for vector in _load("entries"):
+        found = log.entry_hash(
+            bytes.fromhex(vector["previous"]), vector["kind"], vector["channel"], vector["sequence"],
+            bytes.fromhex(vector["objectHash"]), vector["acceptedAtMs"])
+        expect_equal(found.hex(), vector["entryHash"], f"sequence {vector['sequence']}")
+
+
+def _check_examples() -> None:
+    root = bytes.fromhex("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a")
+    expect_equal(keys.fingerprint(root).hex(), "c54433bfcff7f89b6473a4e70a7892ba6334387b2bab7239c000079213da9e0e",
+                 "fingerprint")
+    organisation = bytes(range(0x0A, 0x2A))
+    code = enrolment.EnrolmentCode(bytes(range(10)), organisation[:10])
+    expect_equal(code.text(), "000G4-0R40M-30E20-9185G-R38E1-W8124-GKWY", "code")
+    expect_equal(enrolment.EnrolmentCode.read("oooG4 or40m\u201330e20\u22129I85G r38eL w8l24 gkwy"), code, "as typed")
+    expect_equal(code.id.hex(), "674befedce6ba1d9", "id of the code")
+    proof = code.proof(enrolment.enrolment_message(organisation, root, bytes(range(0x50, 0x60))))
+    expect_equal(proof.hex(), "c375a6d7ebcb50452e2a34a606657b474ec480effcd0f53778067f96caa9d194", "proof")
+    for typed in ("000G4-0R40M-30E20-9185G-R38E1-W8124-GKWZ", "U00G4-0R40M-30E20-9185G-R38E1-W8124-GKWY", "000G4"):
+        try:
+            enrolment.EnrolmentCode.read(typed)
+        except Refused:
+            continue
+        raise AssertionError(f"{typed} was taken")
+    found = log.entry_hash(keys.ZERO_HASH, log.BLOCK_ENTRY, "org", 1, bytes(range(32)), 1655254800000)
+    expect_equal(found.hex(), "7c0360305e1f82eae73def603118b5fe27724658b322c7eca4d43482308e7370", "entry")
+
+
+def _check_digest() -> None:
+    expect_equal(digest.name_seed("note").to_bytes().hex(), "a2e82e1e3645e46b1a7f9283dbeda335", "table")
+    expect_equal(digest.name_seed("title").to_bytes().hex(), "9397ce1f57250a8056c10a86a586ce2b", "column")
+    expect_equal(digest.column_seed(digest.EXISTENCE).to_bytes().hex(), "de0a564cbcd060c4d854e16c3affd455", "existence")
+    row = digest.row_seed("note", "a")
+    expect_equal(row.to_bytes().hex(), "eeb339b7b14ca31cc4ee9d0d0982a918", "row")
+    items = [digest.item(row, bytes(range(32)), 0, False, 108478778572800000, column)
+             for column in ("title", digest.EXISTENCE)]
+    expect_equal(items[0].to_bytes().hex(), "8e3e0db2598edbed79789d8aaca4f711", "item of title")
+    expect_equal(items[1].to_bytes().hex(), "e1504f36df05fb011d0e34918c1b6662", "item of existence")
+    expect_equal((items[0] + items[1]).to_bytes().hex(), "6f8e5ce93894d6ee9686d21c38c05d73", "digest")
+
+
+def _check_refused_keys() -> None:
+    small = [
+        "0100000000000000000000000000000000000000000000000000000000000000",
+        "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+        "0000000000000000000000000000000000000000000000000000000000000000",
+        "0000000000000000000000000000000000000000000000000000000000000080",
+        "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+        "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac03fa",
+        "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+        "00",
+    ]
+    for key in small:
+        try:
+            keys.check_public_key(bytes.fromhex(key))
+        except Refused as refused:
+            expect_equal(refused.code, "badKey", key)
+        else:
+            raise AssertionError(f"{key} was taken")
+    key = keys.SigningKey(bytes(32))
+    signature = key.sign_untagged(b"text")
+    expect(keys.is_good_signature(key.public, b"text", signature), "a good signature")
+    high = int.from_bytes(signature[32:], "little") + 2**252 + 27742317777372353535851937790883648493
+    expect(not keys.is_good_signature(key.public, b"text", signature[:32] + high.to_bytes(32, "little")), "S + order")

@@ -1,0 +1,138 @@
+"""Requests to the centre over HTTP, and enrolment (README sections 3, 4 and 11)."""
+
+import http.client
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from google.protobuf.message import DecodeError, Message
+
+from .enrolment import EnrolmentCode, check_certificate, countersignature, enrolment_message
+from .http_signing import CONTENT_TYPE, Answer, Request, check_answer
+from .keys import SigningKey
+from .kenh_pb2 import EnrollRequest, EnrollResponse, Problem
+from .problems import Refused, require
+
+PROTOCOL = 1
+_Message = TypeVar("_Message", bound=Message)
+
+
+class Failed(Exception):
+    """A request failed, and nobody signed why: it may succeed later."""
+
+
+class CentreProblem(Exception):
+    """What the centre said, signed, of a request that it refused."""
+
+    def __init__(self, status: int, problem: Problem) -> None:
+        super().__init__(f"{status} {problem.code}: {problem.message} ({problem.recovery})")
+        self.status = status
+        self.code = problem.code
+        self.recovery = problem.recovery
+        self.time_ms = problem.time_ms
+
+
+def wall_clock() -> int:
+    """Milliseconds since 1970."""
+    return time.time_ns() // 1_000_000
+
+
+@dataclass
+class Enrolment:
+    """What a device keeps of its enrolment."""
+
+    root_key: bytes
+    serving_key: bytes
+    organisation: bytes
+    cell: str
+    cell_name: str
+
+
+class CentreClient:
+    """Talks to one centre with one device's key."""
+
+    def __init__(self, host: str, port: int, key: SigningKey, clock: Callable[[], int] = wall_clock) -> None:
+        self.host = host
+        self.port = port
+        self.key = key
+        self.clock = clock
+        self.organisation = b""
+        self.serving_key = b""
+        # For whoever looks on: all requests that were sent.
+        self.sent: list[Request] = []
+
+    def request(self, path: str, body: bytes, created_ms: int | None = None) -> Request:
+        """A request with a new nonce."""
+        created = (self.clock() if created_ms is None else created_ms) // 1000
+        return Request("POST", path, self.organisation.hex(), body, secrets.token_bytes(16), created)
+
+    def send(self, request: Request, fields: dict[str, str] | None = None) -> Answer:
+        """One round trip. Redirects are not followed."""
+        self.sent.append(request)
+        connection = http.client.HTTPConnection(self.host, self.port, timeout=30)
+        try:
+            connection.request(request.method, request.path, request.body, fields or request.headers(self.key))
+            response = connection.getresponse()
+            names = {name.lower() for name, _ in response.getheaders()}
+            return Answer(response.status, {name: response.getheader(name) for name in names}, response.read())
+        except (OSError, http.client.HTTPException) as error:
+            raise Failed(f"the centre is not reached: {error}") from error
+        finally:
+            connection.close()
+
+    def post(self, path: str, message: Message, kind: type[_Message]) -> _Message:
+        """Ask for a message; after `staleRequest` once more, with the centre's time."""
+        request = self.request(path, message.SerializeToString())
+        try:
+            return self.checked(self.send(request), request, kind)
+        except CentreProblem as problem:
+            if problem.code != "staleRequest":
+                raise
+            again = self.request(path, request.body, problem.time_ms)
+            return self.checked(self.send(again), again, kind)
+
+    def checked(self, answer: Answer, request: Request, kind: type[_Message]) -> _Message:
+        """The message of an answer that the centre signed for this request."""
+        if answer.status != 200 and not answer.is_signed:
+            raise Failed(f"status {answer.status}, unsigned")
+        check_answer(answer, request, self.serving_key)
+        require(answer.field("content-type") == CONTENT_TYPE, "malformed", "the answer has another type")
+        try:
+            if answer.status != 200:
+                raise CentreProblem(answer.status, Problem.FromString(answer.body))
+            return kind.FromString(answer.body)
+        except DecodeError as error:
+            raise Refused("malformed", "the answer cannot be read") from error
+
+    # ------------------------------------------------------------ enrolment
+
+    def enrol(self, code: EnrolmentCode, replica: bytes, device_name: str) -> Enrolment:
+        """Enter this device: the centre proves itself first. Key and replica are to be kept for a second try."""
+        hello = self._enrol(EnrollRequest(protocol=PROTOCOL), code)[0]
+        enrolment, response = self._enrol(self.proof(code, replica, device_name, hello.organisation), code)
+        require(response.cell != "", "malformed", "the centre names no cell")
+        self.organisation = enrolment.organisation
+        self.serving_key = enrolment.serving_key
+        return enrolment
+
+    def proof(self, code: EnrolmentCode, replica: bytes, device_name: str, organisation: bytes) -> EnrollRequest:
+        """The request that shows the code without telling it."""
+        message = enrolment_message(organisation, self.key.public, replica)
+        return EnrollRequest(
+            protocol=PROTOCOL, code_id=code.id, device_key=self.key.public, replica=replica, device_name=device_name,
+            proof=code.proof(message), countersignature=countersignature(self.key, organisation, replica))
+
+    def _enrol(self, message: EnrollRequest, code: EnrolmentCode) -> tuple[Enrolment, EnrollResponse]:
+        request = self.request("/v1/enroll", message.SerializeToString())
+        answer = self.send(request)
+        if answer.status != 200:
+            # Without a certificate nobody can say whose signature it bears.
+            raise CentreProblem(answer.status, Problem.FromString(answer.body))
+        response = EnrollResponse.FromString(answer.body)
+        certificate = check_certificate(response.root_key, response.serving_certificate, code.pin)
+        check_answer(answer, request, certificate.serving_key)
+        return Enrolment(
+            response.root_key, certificate.serving_key, certificate.organisation, response.cell,
+            response.cell_name), response

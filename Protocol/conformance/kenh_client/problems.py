@@ -1,0 +1,19 @@
+"""What can be wrong with bytes or answers (README section 11)."""
+
+
+class Refused(Exception):
+    """Something that a check of the protocol refuses; `code` is one of section 11."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+
+
+class HeldBack(Exception):
+    """A block cannot be merged yet, because something that it builds on is not here (section 7)."""
+
+
+def require(condition: bool, code: str, message: str) -> None:
+    """Refuse with `code` unless the condition holds."""
+    if not condition:
+        raise Refused(code, message)

@@ -1,0 +1,131 @@
+"""Comparing logs after a restore, and handing back what the centre lost (README section 6, “Reconcile”)."""
+
+from .client import PROTOCOL, CentreClient
+from .keys import ZERO_HASH
+from .kenh_pb2 import (
+    VERDICT_ACCEPTED, VERDICT_ALREADY_HAD, ChannelPlaces, CommonPlace, EntryProof, HandedBack, LogPlace, Receipt,
+    ReconcileRequest, ReconcileResponse, RegistryStatement)
+from .log import BLOCK_ENTRY, REGISTRY_CHANNEL, REGISTRY_ENTRY, Follower, check_proof
+from .store import Store
+
+
+class _BeginAnew(Exception):
+    """The log began another life on the way."""
+
+
+class Reconciliation:
+    """Compare, offer, hand back, adopt."""
+
+    def __init__(self, store: Store, client: CentreClient) -> None:
+        self.store = store
+        self.client = client
+        self._epoch = b""
+        self._receipts: dict[bytes, Receipt] = {}
+
+    def run(self) -> int:
+        """Returns the number of blocks that were handed back."""
+        for _ in range(4):
+            try:
+                return self._once()
+            except _BeginAnew:
+                continue
+        raise _BeginAnew("the log began ever new lives")
+
+    def _once(self) -> int:
+        self._epoch = b""
+        self._receipts = {}
+        compared = self._ask(self._places(), self._own_statements())
+        common = {place.channel: place for place in compared.common}
+        held = self._held_above(common)
+        offers = [HandedBack(proof=h.proof, registry=h.registry) if h.HasField("registry") else
+                  HandedBack(proof=h.proof) for h in held]
+        wanted = set(self._ask([], offers).wanted) if offers else set()
+        handed = [h for h in held if h.proof.object_hash in wanted and not h.HasField("registry")]
+        if handed:
+            self._ask([], handed)
+        self._adopt(common)
+        return len(handed)
+
+    def _ask(self, places: list[ChannelPlaces], handed_back: list[HandedBack]) -> ReconcileResponse:
+        request = ReconcileRequest(
+            protocol=PROTOCOL, replica=self.store.replica, places=places, handed_back=handed_back)
+        response = self.client.post("/v1/reconcile", request, ReconcileResponse)
+        if self._epoch not in (b"", response.epoch):
+            raise _BeginAnew
+        self._epoch = response.epoch
+        for receipt in response.receipts:
+            if receipt.verdict in (VERDICT_ACCEPTED, VERDICT_ALREADY_HAD):
+                check_proof(receipt.proof, self.client.serving_key)
+                self._receipts[receipt.block_hash] = receipt
+        return response
+
+    def _places(self) -> list[ChannelPlaces]:
+        """Where the log of each channel stood, and the newest that can be proved."""
+        places = []
+        for channel in sorted(set(self.store.followers) | self.store.channels()):
+            follower = self.store.followers.get(channel)
+            newest = [follower.proofs[-1]] if follower and follower.proofs else []
+            acknowledged = self._acknowledged_above(channel)
+            newest += acknowledged[-1:]
+            stood = follower.places() if follower else []
+            if stood or newest:
+                places.append(ChannelPlaces(
+                    channel=channel, newest=newest,
+                    places=[LogPlace(sequence=sequence, log_hash=log_hash) for sequence, log_hash in stood]))
+        return places
+
+    def _acknowledged_above(self, channel: str) -> list[EntryProof]:
+        """Proofs of acknowledged blocks above the cursor, by sequence."""
+        follower = self.store.followers.get(channel)
+        cursor = follower.sequence if follower else 0
+        proofs = [block.acknowledged for block in self.store.blocks.values() if block.acknowledged is not None]
+        return sorted((p for p in proofs if p.channel == channel and p.sequence > cursor), key=lambda p: p.sequence)
+
+    def _own_statements(self) -> list[HandedBack]:
+        """The registry's statements about this device, its cell and its replicas."""
+        key = self.client.key.public
+        cell = self.store.devices.get(key, "")
+
+        def is_own(statement: RegistryStatement) -> bool:
+            return ((statement.HasField("cell_added") and statement.cell_added.code == cell)
+                    or (statement.HasField("device_added") and statement.device_added.key == key)
+                    or (statement.HasField("replica_added") and statement.replica_added.device_key == key))
+
+        return [handed for handed in self._statements_above(0)
+                if is_own(RegistryStatement.FromString(handed.registry.statement))]
+
+    def _statements_above(self, sequence: int) -> list[HandedBack]:
+        follower = self.store.followers.get(REGISTRY_CHANNEL)
+        return [HandedBack(proof=proof, registry=self.store.statements[proof.object_hash])
+                for proof in (follower.proofs if follower else ())
+                if proof.sequence > sequence and proof.kind == REGISTRY_ENTRY]
+
+    def _held_above(self, common: dict[str, CommonPlace]) -> list[HandedBack]:
+        """All that this device holds of the log above the common places, in the log's order by channel."""
+        found = self._statements_above(common[REGISTRY_CHANNEL].sequence if REGISTRY_CHANNEL in common else 0)
+        for channel in sorted(self.store.channels()):
+            follower = self.store.followers.get(channel)
+            base = common[channel].sequence if channel in common else 0
+            entries = [p for p in (follower.proofs if follower else ())
+                       if p.kind == BLOCK_ENTRY and p.sequence > base]
+            for entry in entries + self._acknowledged_above(channel):
+                block = self.store.blocks[entry.object_hash]
+                found.append(HandedBack(proof=block.earliest_proof(), block=block.message))
+        return found
+
+    def _adopt(self, common: dict[str, CommonPlace]) -> None:
+        """Cursors go to the common places, in the new life; what is above them has a receipt or is unsent."""
+        followers = {}
+        for channel, follower in self.store.followers.items():
+            sequence = common[channel].sequence if channel in common else 0
+            log_hash = common[channel].log_hash if sequence else ZERO_HASH
+            followers[channel] = Follower(channel, self._epoch, sequence, log_hash, follower.proofs[:sequence])
+        for block in self.store.blocks.values():
+            entry = block.acknowledged
+            follower = followers.get(block.header.channel)
+            if entry is not None and (follower is None or entry.sequence > follower.sequence):
+                block.acknowledged = None
+            if block.hash in self._receipts:
+                self.store.acknowledge(block.hash, self._receipts[block.hash].proof)
+        self.store.followers = followers
+        self.store.epoch = self._epoch

@@ -1,0 +1,384 @@
+"""A node's store, in memory: blocks, rows, registry, and how far each channel's log was followed."""
+
+import secrets
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from . import blocks, digest
+from .body import INSERT, MAX_DECODED_BYTES, Body, Change, Pin, Reference
+from .clocks import claim
+from .digest import Column
+from .keys import ZERO_HASH, SigningKey
+from .kenh_pb2 import Block, BlockHeader, EntryProof, RegistryStatement, SignedStatement
+from .log import Follower, statement_hash
+from .merge import Dot, Origin, Row, Write
+from .problems import HeldBack, Refused
+from .schema import Schema
+from .values import Plain, Value, kept
+
+# Of the blocks that hold the births which one body names (block-format.md, “Ids”).
+MAX_BIRTH_BYTES = 64 * 2**20
+BIRTH_BLOCK_BYTES = 16 * 2**10
+
+RowKey = tuple[str, str | bytes, str]
+
+
+@dataclass
+class StoredBlock:
+    """A block that this node has."""
+
+    message: Block
+    header: BlockHeader
+    hash: bytes
+    origin: Origin
+    changes: list[Change] | None = None
+    # Its entry in the log as it is now; none while it is unsent.
+    acknowledged: EntryProof | None = None
+    # All that ever showed its acceptance, also by earlier lives of the log.
+    proofs: list[EntryProof] = field(default_factory=list)
+
+    @property
+    def last_counter(self) -> int:
+        """The counter of its last change."""
+        return self.header.first_counter + self.header.count - 1
+
+    @property
+    def is_applied(self) -> bool:
+        """Whether its changes are in the rows."""
+        return self.changes is not None
+
+    def earliest_proof(self) -> EntryProof | None:
+        """The proof that counts."""
+        return min(self.proofs, key=lambda proof: proof.accepted_at_ms, default=None)
+
+
+@dataclass
+class Edit:
+    """What somebody did to a row, before it is sealed."""
+
+    kind: int
+    table: str
+    id: str | bytes
+    values: dict[str, Value] = field(default_factory=dict)
+
+
+@dataclass
+class _Draft:
+    """A change of a block that is being sealed, with what it names."""
+
+    edit: Edit
+    claim: int
+    named: list[Write]
+    # Inserts whose lines have to be pinned though nothing there is named.
+    pinned: list[Write]
+
+
+class Store:
+    """A device's store."""
+
+    def __init__(self, key: SigningKey, organisation: bytes, replica: bytes, schema: Schema) -> None:
+        self.key = key
+        self.organisation = organisation
+        self.replica = replica
+        self.schema = schema
+        self.blocks: dict[bytes, StoredBlock] = {}
+        self.rows: dict[RowKey, Row] = {}
+        self.followers: dict[str, Follower] = {}
+        self.epoch = b""
+        self.statements: dict[bytes, SignedStatement] = {}
+        self.cells: dict[str, str] = {}
+        self.devices: dict[bytes, str] = {}
+        self.replicas: dict[bytes, bytes] = {}
+        # Newest block of each lane that this replica writes.
+        self.own_tips: dict[str, bytes] = {}
+        # Dots of the inserts of each row, by which it may be named.
+        self._births: dict[RowKey, list[tuple[StoredBlock, int]]] = {}
+        self.reports: list[str] = []
+
+    # ------------------------------------------------------------ reading
+
+    def digest(self, channel: str) -> bytes:
+        """The digest of a channel (section 10)."""
+        total = digest.EMPTY
+        for (table, row_id, row_channel), row in self.rows.items():
+            if row_channel == channel:
+                total += row.digest(digest.row_seed(table, row_id))
+        return total.to_bytes()
+
+    def channels(self) -> set[str]:
+        """The channels of all blocks."""
+        return {block.header.channel for block in self.blocks.values()}
+
+    def shown(self, table: str) -> dict[str | bytes, tuple[str, dict[str, Plain]]]:
+        """The rows that a declared table shows, by id: channel and values (section 8, “Shown”)."""
+        rule = self.schema.tables[table]
+        found: dict[str | bytes, tuple[str, dict[str, Plain]]] = {}
+        for (name, row_id, channel), row in self.rows.items():
+            if name != table or not row.is_shown or not rule.may_show(row_id):
+                continue
+            # One id in two channels: the lower name has the row.
+            if row_id not in found or channel < found[row_id][0]:
+                values = {column: row.value(column, column_rule) for column, column_rule in rule.columns.items()}
+                found[row_id] = (channel, values)
+        return found
+
+    def row(self, table: str, row_id: str | bytes, channel: str) -> Row:
+        """A row's state, empty where nothing is known of it."""
+        return self.rows.get((table, row_id, channel), Row())
+
+    def conflicts(self) -> dict[RowKey, set[Column]]:
+        """Everything that waits for somebody to choose."""
+        found = {key: row.conflicts() for key, row in self.rows.items()}
+        return {key: columns for key, columns in found.items() if columns}
+
+    def unsent(self) -> list[StoredBlock]:
+        """Unacknowledged blocks, in the order in which they were taken."""
+        return [block for block in self.blocks.values() if block.acknowledged is None]
+
+    def held(self) -> list[StoredBlock]:
+        """Blocks that wait for others."""
+        return [block for block in self.blocks.values() if not block.is_applied]
+
+    # ------------------------------------------------------------ writing
+
+    def seal(self, channel: str, edits: Sequence[Edit], wall_ms: int, *, officer: str = "",
+             changes_per_block: int | None = None, with_births: bool = False) -> list[StoredBlock]:
+        """Make one group of blocks out of edits, and apply it."""
+        size = changes_per_block or len(edits)
+        parts = [edits[start:start + size] for start in range(0, len(edits), size)]
+        group = []
+        for number, part in enumerate(parts):
+            bits = (blocks.GROUP_FIRST if number == 0 else 0) | (blocks.GROUP_LAST if part is parts[-1] else 0)
+            group.append(self._seal_block(channel, part, wall_ms, officer, bits, with_births))
+        return group
+
+    def _seal_block(self, channel: str, edits: Sequence[Edit], wall_ms: int, officer: str, group: int,
+                    with_births: bool) -> StoredBlock:
+        before = self.blocks.get(self.own_tips.get(channel, b""))
+        first_counter = before.last_counter + 1 if before else 1
+        origin = Origin(self.replica)
+        # Applied one by one, so that a change names what those before it left.
+        drafts = [
+            self._apply_edit(channel, edit, wall_ms, Dot(origin, index), first_counter + index)
+            for index, edit in enumerate(edits)]
+        pinned = self._pinned_blocks(drafts, origin, before)
+        pins = [Pin(block.header.replica, block.last_counter, block.hash[:16]) for block in pinned]
+        changes = [self._change(channel, draft, origin, before, pinned, with_births) for draft in drafts]
+        place = blocks.Place(
+            self.organisation, channel, self.replica, first_counter, before.hash if before else ZERO_HASH, group,
+            officer)
+        message = blocks.seal(place, Body(pins, changes), self.key)
+        header = blocks.read_header(message.header)
+        origin.block_hash = blocks.block_hash(message.header)
+        sealed = StoredBlock(message, header, origin.block_hash, origin, changes)
+        self.blocks[sealed.hash] = sealed
+        self.own_tips[channel] = sealed.hash
+        self._remember_births(sealed)
+        return sealed
+
+    def _apply_edit(self, channel: str, edit: Edit, wall_ms: int, dot: Dot, counter: int) -> _Draft:
+        row = self.rows.setdefault((edit.table, edit.id, channel), Row())
+        named = row.named(edit.kind, edit.values)
+        pinned = row.inserts() if edit.kind != INSERT and not named else []
+        floor = max((write.clock for write in named if write.dot.origin.replica != self.replica), default=None)
+        claimed = claim(wall_ms, floor)
+        row.apply(edit.kind, dot, counter, claimed, _kept(edit.values), [write.dot for write in named])
+        return _Draft(edit, claimed, named, pinned)
+
+    def _pinned_blocks(self, drafts: Sequence[_Draft], origin: Origin,
+                       before: StoredBlock | None) -> list[StoredBlock]:
+        own = {block.hash for block in self._line(before)}
+        pinned: dict[bytes, StoredBlock] = {}
+        for write in (write for draft in drafts for write in draft.named + draft.pinned):
+            if write.dot.origin is not origin and write.dot.origin.block_hash not in own:
+                tip = self._tip_above(self.blocks[write.dot.origin.block_hash])
+                pinned[tip.hash] = tip
+        return sorted(pinned.values(), key=lambda block: (block.header.replica, block.hash[:16]))
+
+    def _change(self, channel: str, draft: _Draft, origin: Origin, before: StoredBlock | None,
+                pinned: Sequence[StoredBlock], with_births: bool) -> Change:
+        lines = [list(self._line(block)) for block in (before, *pinned)]
+        edit = draft.edit
+        predecessors = []
+        for write in draft.named:
+            own = write.dot.origin is origin
+            line = 0 if own else _line_with(lines, write.dot.origin.block_hash)
+            predecessors.append(Reference(line, write.counter))
+        birth = None
+        if with_births and edit.kind != INSERT:
+            birth = next((
+                Reference(line + 1, block.header.first_counter + index)
+                for block, index in self._births.get((edit.table, edit.id, channel), ())
+                for line, line_blocks in enumerate(lines) if block in line_blocks), None)
+        return Change(edit.kind, edit.table, isinstance(edit.id, str), edit.id, draft.claim, edit.values,
+                      predecessors, birth)
+
+    # ------------------------------------------------------------ taking
+
+    def take(self, message: Block) -> StoredBlock:
+        """Keep a block whose outside and signature were checked; the same block again is no other one."""
+        block_hash = blocks.block_hash(message.header)
+        if block_hash not in self.blocks:
+            header = blocks.read_header(message.header)
+            self.blocks[block_hash] = StoredBlock(message, header, block_hash, Origin(header.replica, block_hash))
+        return self.blocks[block_hash]
+
+    def acknowledge(self, block_hash: bytes, proof: EntryProof, in_log: bool = True) -> None:
+        """A receipt, or an entry: the earliest acceptance counts, and corrects the clocks of the block's changes."""
+        block = self.blocks[block_hash]
+        block.proofs.append(proof)
+        block.origin.accepted_at_ms = block.earliest_proof().accepted_at_ms
+        if in_log:
+            block.acknowledged = proof
+
+    def register(self, signed: SignedStatement) -> None:
+        """Take a registry statement that was checked; a replica never changes its device."""
+        self.statements[statement_hash(signed.statement)] = signed
+        statement = RegistryStatement.FromString(signed.statement)
+        what = statement.WhichOneof("what")
+        if what == "cell_added":
+            self.cells[statement.cell_added.code] = statement.cell_added.name
+        elif what == "device_added":
+            self.devices[statement.device_added.key] = statement.device_added.cell
+        elif what == "replica_added":
+            self.replicas.setdefault(statement.replica_added.replica, statement.replica_added.device_key)
+
+    def renew_replica(self) -> None:
+        """Begin a new writing life: this store is an older copy, or there are two of it (section 6)."""
+        self.replica = secrets.token_bytes(16)
+        self.own_tips = {}
+
+    def merge(self) -> int:
+        """Apply what can be applied; returns the number of changes."""
+        merged = 0
+        progress = True
+        while progress:
+            progress = False
+            for block in self.held():
+                if not block.is_applied and block.header.group & blocks.GROUP_LAST:
+                    try:
+                        merged += self._apply_group(block)
+                        progress = True
+                    except HeldBack:
+                        continue
+                    except Refused as error:
+                        # Kept, and reported once.
+                        report = f"block {block.hash.hex()[:8]}: {error}"
+                        if report not in self.reports:
+                            self.reports.append(report)
+        return merged
+
+    def _apply_group(self, last: StoredBlock) -> int:
+        """Apply the blocks from the group's first to its last, or none of them."""
+        group = [last]
+        while not group[0].header.group & blocks.GROUP_FIRST:
+            before = self._before(group[0])
+            if before.is_applied:
+                break
+            group.insert(0, before)
+        above = None if group[0].header.first_counter == 1 else self._before(group[0])
+        if above and not above.is_applied:
+            raise HeldBack("the block before is not applied")
+        read = []
+        for block in group:
+            body = blocks.read_body(block.message, block.header)
+            pinned = [self._pinned(block.header.channel, pin) for pin in body.pins]
+            self._resolve_births(block, body, pinned, group)
+            read.append((block, body, pinned))
+        for block, body, pinned in read:
+            self._apply_block(block, body, pinned)
+        return sum(len(body.changes) for _, body, _ in read)
+
+    def _apply_block(self, block: StoredBlock, body: Body, pinned: Sequence[StoredBlock]) -> None:
+        for index, change in enumerate(body.changes):
+            named = [
+                self._find(block if reference.line == 0 else pinned[reference.line - 1], reference.counter)
+                for reference in change.predecessors]
+            row = self.rows.setdefault((change.table, change.id, block.header.channel), Row())
+            row.apply(
+                change.kind, Dot(block.origin, index), block.header.first_counter + index, change.clock,
+                _kept(change.values), [Dot(found.origin, place) for found, place in named])
+        block.changes = body.changes
+        self._remember_births(block)
+
+    def _resolve_births(self, block: StoredBlock, body: Body, pinned: Sequence[StoredBlock],
+                        group: Sequence[StoredBlock]) -> None:
+        """Give each change that is named by a birth the id of that insert."""
+        holders: dict[bytes, tuple[StoredBlock, Sequence[Change]]] = {}
+        for change in body.changes:
+            known = self.schema.has_text_ids(change.table)
+            if known is not None and known != change.has_text_ids:
+                raise Refused("malformed", f"the table {change.table} has another type of id here")
+            if change.birth is None:
+                continue
+            tip = self._before(block) if change.birth.line == 1 else pinned[change.birth.line - 2]
+            found, place = self._find(tip, change.birth.counter)
+            if found.hash not in holders:
+                # A group's own blocks are not applied yet; an insert spells its id out, so one step is enough.
+                own = found.changes is None and found in group
+                holders[found.hash] = (
+                    found, blocks.read_body(found.message, found.header).changes if own else found.changes or ())
+            changes = holders[found.hash][1]
+            birth = changes[place] if place < len(changes) else None
+            if (birth is None or birth.kind != INSERT or birth.table != change.table
+                    or birth.has_text_ids != change.has_text_ids):
+                raise HeldBack("a birth names no insert into the table")
+            change.id = birth.id
+            body.decoded_bytes += len(birth.id.encode("utf-8") if isinstance(birth.id, str) else birth.id)
+        size = sum(found.header.plain_size + BIRTH_BLOCK_BYTES for found, _ in holders.values())
+        if size > MAX_BIRTH_BYTES or body.decoded_bytes > MAX_DECODED_BYTES:
+            raise HeldBack("the births take more than may be read for them")
+
+    # ------------------------------------------------------------ lines of blocks
+
+    def _before(self, block: StoredBlock) -> StoredBlock:
+        before = self.blocks.get(block.header.previous)
+        if before is None:
+            raise HeldBack("the block before is not here")
+        return before
+
+    def _line(self, block: StoredBlock | None) -> Iterator[StoredBlock]:
+        """A block and all before it."""
+        while block is not None:
+            yield block
+            block = self.blocks.get(block.header.previous)
+
+    def _find(self, tip: StoredBlock, counter: int) -> tuple[StoredBlock, int]:
+        """The block of a line that has the change with this counter, and the change's place there."""
+        for block in self._line(tip):
+            if block.header.first_counter <= counter:
+                return block, counter - block.header.first_counter
+        raise HeldBack("a change is not on its line")
+
+    def _pinned(self, channel: str, pin: Pin) -> StoredBlock:
+        for block in self.blocks.values():
+            if (block.hash[:16] == pin.hash_prefix and block.header.replica == pin.replica
+                    and block.header.channel == channel and block.last_counter == pin.last_counter
+                    and block.is_applied):
+                return block
+        raise HeldBack("a pinned block is not applied")
+
+    def _tip_above(self, block: StoredBlock) -> StoredBlock:
+        """The last applied block of a line through this one."""
+        tip = block
+        while True:
+            children = [b for b in self.blocks.values() if b.header.previous == tip.hash and b.is_applied]
+            if not children:
+                return tip
+            tip = min(children, key=lambda child: child.hash)
+
+    def _remember_births(self, block: StoredBlock) -> None:
+        for index, change in enumerate(block.changes or ()):
+            if change.kind == INSERT:
+                key = (change.table, change.id, block.header.channel)
+                self._births.setdefault(key, []).append((block, index))
+
+
+def _kept(values: dict[str, Value]) -> dict[str, Plain]:
+    return {column: kept(value) for column, value in values.items()}
+
+
+def _line_with(lines: Sequence[Sequence[StoredBlock]], block_hash: bytes) -> int:
+    """Which line has the block."""
+    return next(
+        number for number, line in enumerate(lines) if any(block.hash == block_hash for block in line))

@@ -1,0 +1,245 @@
+"""A sync: blocks up, entries down, digests compared (README sections 6 and 7)."""
+
+from dataclasses import dataclass, field
+
+from . import blocks
+from .client import PROTOCOL, CentreClient, CentreProblem, wall_clock
+from .clocks import offset
+from .kenh_pb2 import (
+    VERDICT_ACCEPTED, VERDICT_ALREADY_HAD, VERDICT_HELD_BACK, VERDICT_INVALID, Cursor, EntryProof, LogEntry, Receipt,
+    RegistryStatement, SyncRequest, SyncResponse)
+from .keys import BLOCK_DEVICE, LOG_ENTRY, REGISTRY_STATEMENT, check_signature
+from .log import (
+    BLOCK_ENTRY, REGISTRY_CHANNEL, REGISTRY_ENTRY, VERDICT_ENTRY, Follower, check_proof, proof_hash, statement_hash)
+from .problems import Refused, require
+from .reconcile import Reconciliation
+from .store import Store
+
+MAX_BLOCKS = 4_096
+# Below the request's limit of 96 MiB, with room for cursors.
+MAX_UPLOAD_BYTES = 64 * 2**20
+
+
+class MustReconcile(Exception):
+    """The centre seems to be restored from an older copy."""
+
+
+class LacksOwnBlocks(Exception):
+    """This device seems to be restored from an older copy."""
+
+
+@dataclass
+class Report:
+    """What a sync did."""
+
+    sent: int = 0
+    merged: int = 0
+    handed_back: int = 0
+    refusals: list[Receipt] = field(default_factory=list)
+    held_back: list[Receipt] = field(default_factory=list)
+    equal: list[str] = field(default_factory=list)
+    unequal: list[str] = field(default_factory=list)
+
+
+class Sync:
+    """Brings a store and the centre to the same."""
+
+    def __init__(self, store: Store, client: CentreClient, down_limit_bytes: int = 0) -> None:
+        self.store = store
+        self.client = client
+        self.down_limit_bytes = down_limit_bytes
+        self.report = Report()
+        self.offset_ms = 0
+        self._with_own_blocks = False
+        self._refused: set[bytes] = set()
+
+    def run(self) -> Report:
+        """As many round trips as it takes."""
+        reconciled = False
+        while True:
+            try:
+                response = self._round()
+            except LacksOwnBlocks:
+                self._with_own_blocks = True
+                continue
+            except (MustReconcile, CentreProblem) as error:
+                may_be_restored = isinstance(error, MustReconcile) or error.code in ("logMismatch", "unknownDevice")
+                if reconciled or not may_be_restored:
+                    raise
+                self.report.handed_back = Reconciliation(self.store, self.client).run()
+                reconciled = True
+                continue
+            if not response.more and not self._uploads():
+                self._compare_digests(response)
+                return self.report
+
+    def request(self) -> SyncRequest:
+        """What the next round trip asks."""
+        request = SyncRequest(
+            protocol=PROTOCOL, replica=self.store.replica, with_own_blocks=self._with_own_blocks,
+            down_limit_bytes=self.down_limit_bytes, sent_at_ms=wall_clock(), schema_version=1)
+        request.cursors.extend(f.cursor() for f in self.store.followers.values() if f.sequence > 0)
+        request.receipts.extend(self._newest_receipts())
+        request.blocks.extend(block.message for block in self._uploads())
+        return request
+
+    def _uploads(self) -> list:
+        chosen = []
+        size = 0
+        for block in self.store.unsent():
+            size += block.message.ByteSize()
+            if len(chosen) == MAX_BLOCKS or (chosen and size > MAX_UPLOAD_BYTES):
+                break
+            if block.hash not in self._refused:
+                chosen.append(block)
+        return chosen
+
+    def _newest_receipts(self) -> list[Cursor]:
+        newest: dict[str, EntryProof] = {}
+        for block in self.store.blocks.values():
+            proof = block.acknowledged
+            if proof is None:
+                continue
+            follower = self.store.followers.get(proof.channel)
+            known = max(follower.sequence if follower else 0,
+                        newest[proof.channel].sequence if proof.channel in newest else 0)
+            if proof.sequence > known:
+                newest[proof.channel] = proof
+        return [
+            Cursor(channel=proof.channel, epoch=self.store.epoch, sequence=proof.sequence, log_hash=proof_hash(proof))
+            for proof in newest.values()]
+
+    def _round(self) -> SyncResponse:
+        request = self.request()
+        uploads = self._uploads()
+        sent_ms = wall_clock()
+        response = self.client.post("/v1/sync", request, SyncResponse)
+        self.offset_ms = offset(response.time_ms, sent_ms, wall_clock())
+        require(len(response.receipts) == len(uploads), "malformed", "there is not one receipt for each block")
+        for block, receipt in zip(uploads, response.receipts):
+            # Of a block whose outside is wrong the centre does not make a hash.
+            empty = receipt.verdict == VERDICT_INVALID and receipt.block_hash == b""
+            require(empty or receipt.block_hash == block.hash, "malformed", "a receipt is for another block")
+            self._take_receipt(block.hash, receipt)
+        refused = any(receipt.verdict == VERDICT_INVALID for receipt in response.receipts)
+        if not refused and any(receipt.verdict == VERDICT_HELD_BACK for receipt in response.receipts):
+            raise MustReconcile
+        self._take_entries(response)
+        self.report.merged += self.store.merge()
+        return response
+
+    def _take_receipt(self, block_hash: bytes, receipt: Receipt) -> None:
+        if receipt.verdict in (VERDICT_ACCEPTED, VERDICT_ALREADY_HAD):
+            check_receipt(receipt, self.client.serving_key)
+            self.store.acknowledge(block_hash, receipt.proof)
+            self.report.sent += 1
+            return
+        kept = self.report.refusals if receipt.verdict == VERDICT_INVALID else self.report.held_back
+        kept.append(receipt)
+        self._refused.add(block_hash)
+
+    def _take_entries(self, response: SyncResponse) -> None:
+        """Check all entries before anything of them is kept."""
+        store = self.store
+        plan = EntryCheck(store, self.client.serving_key, response.epoch)
+        for entry in response.entries:
+            plan.check(entry)
+        plan.check_newest()
+        lacking = any(object_hash not in store.blocks for object_hash in plan.without_block)
+        if lacking and not self._with_own_blocks:
+            raise LacksOwnBlocks
+        require(not lacking, "brokenLink", "the centre keeps back a block that is not here")
+        own_come_back = False
+        for entry, proof in plan.checked:
+            if entry.kind == REGISTRY_ENTRY:
+                store.register(entry.registry)
+                continue
+            if entry.HasField("block"):
+                is_new = entry.object_hash not in store.blocks
+                block = store.take(entry.block)
+                own_come_back |= is_new and block.header.replica == store.replica
+            store.acknowledge(entry.object_hash, proof, in_log=entry.kind == BLOCK_ENTRY)
+        store.followers.update(plan.followers)
+        store.epoch = response.epoch
+        if own_come_back:
+            store.renew_replica()
+
+    def _compare_digests(self, response: SyncResponse) -> None:
+        busy = {block.header.channel for block in (*self.store.unsent(), *self.store.held())}
+        for head in response.heads:
+            follower = self.store.followers.get(head.channel)
+            stands = follower is not None and follower.sequence == head.sequence
+            if head.digest and stands and head.channel not in busy:
+                equal = self.store.digest(head.channel) == head.digest
+                (self.report.equal if equal else self.report.unequal).append(head.channel)
+
+
+def check_receipt(receipt: Receipt, serving_key: bytes) -> None:
+    """Refuse a receipt whose proof is not good, or is for something else than it says."""
+    proof = receipt.proof
+    require(proof.object_hash == receipt.block_hash and proof.sequence == receipt.sequence
+            and proof.accepted_at_ms == receipt.accepted_at_ms, "brokenLink", "a receipt differs from its proof")
+    check_proof(proof, serving_key)
+
+
+class EntryCheck:
+    """Checks the entries of one response (section 7, “Cell, the entries of a response”)."""
+
+    def __init__(self, store: Store, serving_key: bytes, epoch: bytes) -> None:
+        self.followers: dict[str, Follower] = {}
+        self.checked: list[tuple[LogEntry, EntryProof]] = []
+        self.without_block: list[bytes] = []
+        self._store = store
+        self._serving_key = serving_key
+        self._epoch = epoch
+        self._replicas = dict(store.replicas)
+        self._come: set[bytes] = set()
+
+    def check(self, entry: LogEntry) -> None:
+        """One entry, in order."""
+        known = self._store.followers.get(entry.channel)
+        if entry.channel not in self.followers:
+            self.followers[entry.channel] = (
+                Follower(known.channel, known.epoch, known.sequence, known.log_hash, known.proofs)
+                if known and known.sequence > 0 else Follower(entry.channel, self._epoch))
+        try:
+            proof = self.followers[entry.channel].follow(entry, self._epoch)
+        except Refused as error:
+            if known and known.sequence > 0:
+                raise MustReconcile from error
+            raise
+        if entry.kind == REGISTRY_ENTRY:
+            self._check_registry(entry)
+        elif entry.kind == BLOCK_ENTRY and entry.HasField("block"):
+            self._check_block(entry)
+        else:
+            require(entry.kind in (BLOCK_ENTRY, VERDICT_ENTRY), "unsupportedVersion", "a kind of entry is not known")
+            if entry.object_hash not in self._come:
+                self.without_block.append(entry.object_hash)
+        self.checked.append((entry, proof))
+
+    def check_newest(self) -> None:
+        """The newest entry of each channel is signed; its hash covers the others."""
+        for follower in self.followers.values():
+            proof = follower.proofs[-1]
+            check_signature(self._serving_key, LOG_ENTRY, proof.epoch + proof_hash(proof), proof.signature)
+
+    def _check_registry(self, entry: LogEntry) -> None:
+        signed = entry.registry
+        require(entry.channel == REGISTRY_CHANNEL, "brokenLink", "a statement is in another channel")
+        require(statement_hash(signed.statement) == entry.object_hash, "brokenLink", "a statement has another hash")
+        check_signature(self._serving_key, REGISTRY_STATEMENT, signed.statement, signed.signature)
+        statement = RegistryStatement.FromString(signed.statement)
+        require(statement.organisation == self._store.organisation, "wrongOrganisation", "another organisation")
+        if statement.WhichOneof("what") == "replica_added":
+            self._replicas.setdefault(statement.replica_added.replica, statement.replica_added.device_key)
+
+    def _check_block(self, entry: LogEntry) -> None:
+        header = blocks.check_outside(entry.block)
+        require(blocks.block_hash(entry.block.header) == entry.object_hash and header.channel == entry.channel
+                and header.organisation == self._store.organisation, "brokenLink", "the block is not the entry's")
+        key = self._replicas.get(header.replica)
+        if key is None:
+            raise Refused("unknownDevice", "nobody entered the replica")
+        check_signature(key, BLOCK_DEVICE, entry.block.header, entry.block.device_signature)
+        self._come.add(entry.object_hash)
