@@ -9,7 +9,7 @@ SEEDS ?= 1
 STEP ?= A1
 PROFILE_ROWS ?= 10000
 
-.PHONY: demo demo-stop test test-all bench profile build setup lint format proto fuzz fuzz-build fuzz-corpus asan tsan mutants soak sim
+.PHONY: demo demo-stop test test-all conformance bench profile build setup lint format proto fuzz fuzz-build fuzz-corpus asan tsan mutants soak sim
 
 ## Play a month of an organisation: one centre, five cells (SEED=n, KEEP=1, KENH_LANG=en).
 demo: build
@@ -26,6 +26,13 @@ test: build
 ## All tests, and what needs more than a compiler.
 test-all: lint test
 	$(MAKE) demo
+
+# The packages that Deploy/setup installs are those of Debian's own Python.
+PYTHON ?= $(firstword $(wildcard /usr/bin/python3) python3)
+
+## Check the program against a second client that was written from Protocol/ alone.
+conformance: build
+	$(PYTHON) Protocol/conformance/run.py --kenh .build/release/kenh
 
 ## ITEM-1: figures with ratios to plain SQLite in the same run, also in .build/bench.json.
 bench: build
