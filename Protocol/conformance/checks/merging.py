@@ -3,6 +3,8 @@
 import json
 
 from kenh_client.body import UPDATE
+from kenh_client.client import wall_clock
+from kenh_client.clocks import clock_at
 from kenh_client.digest import EXISTENCE
 from kenh_client.kenh_pb2 import VERDICT_ACCEPTED, VERDICT_ALREADY_HAD, VERDICT_HELD_BACK
 from kenh_client.values import Commitment
@@ -30,6 +32,7 @@ def run(world: World) -> None:
         ("values of every type, erasable ones, and one of another type", _values),
         ("one id in two channels", _two_channels),
         ("a clock far ahead is bounded by the acceptance", _clocks),
+        ("equal clocks: the order of replica, counter and hash", _ties),
         ("blocks out of order are held back", _out_of_order),
         ("a pinned block that is not here holds back", _pins),
         ("a group is applied whole", _groups),
@@ -234,11 +237,38 @@ def _clocks(world: World) -> None:
     row = world.other.store.row("work_item", "P10", PLAN)
     shown = max((w for w in row.writes.values() if "title" in w.columns), key=lambda write: write.order)
     expect(shown.claim - shown.clock > (DAY_MS - 600_000) << 16, "the claim was believed")
-    # What names it comes after it all the same.
+    # What names it comes after it all the same, and as little as can be.
     world.real.sql("UPDATE work_item SET title = 'after it' WHERE id = 'P10'")
-    world.third.seal(PLAN, update("work_item", "P10", description="of the third"))
     world.settle()
     expect_equal(world.real.rows("work_item")["P10"]["title"], "after it", "title")
+    (after,) = [write for write in row.writes.values() if write.values.get("title") == "after it"]
+    expect_equal(after.claim, shown.clock + 1, "what the real cell claims")
+    # One's own writes are no floor: a clock that was put right is right at once.
+    world.other.seal(PLAN, update("work_item", "P11", title="of tomorrow"), later_ms=DAY_MS)
+    (late,) = world.other.seal(PLAN, update("work_item", "P11", title="of today"))
+    expect(late.header.first_clock <= clock_at(wall_clock()), "an own write was taken for a floor")
+    world.settle()
+    expect_equal(world.real.rows("work_item")["P11"]["title"], "of today", "title")
+
+
+def _ties(world: World) -> None:
+    higher, lower = sorted(
+        (world.other, world.third), key=lambda cell: cell.store.replica, reverse=True)
+    # By replica first, though the other's counter is higher; then by counter; then by block hash.
+    lower.seal("ties", *(insert("work_item", f"Y{n}") for n in range(3)))
+    world.settle()
+    twin = higher.copy()
+    wall_ms = wall_clock()
+    for cell, row, title in ((higher, "Y0", "of the higher"), (lower, "Y0", "of the lower"), (twin, "Y2", "three"),
+                             (higher, "Y1", "one"), (twin, "Y1", "two"), (higher, "Y2", "four")):
+        cell.store.seal("ties", [update("work_item", row, title=title)], wall_ms)
+    world.settle(twin)
+    rows = world.real.rows("work_item")
+    expect_equal([rows[row]["title"] for row in ("Y0", "Y2")], ["of the higher", "four"], "titles")
+    expect_equal(len(world.other.store.conflicts()), 3, "conflicts")
+    lower.seal("ties", *(update("work_item", row, title="settled") for row in ("Y0", "Y1", "Y2")))
+    world.settle(twin)
+    expect_equal(world.other.store.conflicts(), {}, "conflicts")
 
 
 def _out_of_order(world: World) -> None:

@@ -94,9 +94,12 @@ def _verdict(world: World) -> None:
     world.third.sync()
     carried = world.third.store.blocks[block.hash]
     expect(carried.acknowledged.accepted_at_ms > first, "the block has not been accepted anew")
+    anew = carried.acknowledged
     expect(world.other.sync().equal, "no channel is equal")
     world.settle()
     expect_equal(carried.origin.accepted_at_ms, first, "the acceptance that counts")
+    world.third.store.acknowledge(block.hash, anew, in_log=False)
+    expect_equal(carried.origin.accepted_at_ms, first, "the acceptance that counts, whatever comes later")
     kinds = [proof.kind for proof in world.third.store.followers[ORG].proofs if proof.object_hash == block.hash]
     expect(VERDICT_ENTRY in kinds, f"kinds of its entries: {kinds}")
     expect_equal(world.third.store.digest(ORG), world.other.store.digest(ORG), "digests")
