@@ -224,6 +224,10 @@ def _two_channels(world: World) -> None:
     world.other.seal(PLAN, delete("work_item", "twice"))
     world.settle()
     expect_equal(world.real.rows("work_item")["twice"]["channel"], "plan/P2", "what is left")
+    # A table whose rows all belong to one channel shows one of another channel, too.
+    world.other.seal("plan/P2", insert("unit", "strange", name="elsewhere"))
+    world.settle()
+    expect_equal(world.real.rows("unit")["strange"]["name"], "elsewhere", "name")
 
 
 def _clocks(world: World) -> None:

@@ -1,4 +1,4 @@
-"""Random edits by three cells that sync now and then: all come to the same."""
+"""Random edits of the same ids in two channels, by three cells that sync now and then: all come to the same."""
 
 import random
 
@@ -7,7 +7,7 @@ from kenh_client.store import Edit
 from .organisation import OtherCell, add, delete, insert, update
 from .world import World
 
-CHANNEL = "random"
+CHANNELS = ("random/1", "random/2")
 ROWS = [f"row {n}" for n in range(6)]
 ROUNDS = 4
 STEPS = 30
@@ -34,10 +34,13 @@ def _step(world: World, dice: random.Random) -> None:
 
 
 def _sql(dice: random.Random) -> str:
-    row, value = dice.choice(ROWS), dice.randrange(4)
+    row, channel, value = dice.choice(ROWS), dice.choice(CHANNELS), dice.randrange(4)
+    found = f"SELECT channel FROM review WHERE id = '{row}'"
     return dice.choice([
-        f"INSERT OR REPLACE INTO review(id, channel, items_done) VALUES('{row}', '{CHANNEL}', {value})",
-        f"INSERT OR IGNORE INTO review(id, channel, results) VALUES('{row}', '{CHANNEL}', '{value}')",
+        # A row that is there keeps its channel.
+        f"INSERT OR REPLACE INTO review(id, channel, items_done) "
+        f"SELECT '{row}', coalesce(({found}), '{channel}'), {value}",
+        f"INSERT INTO review(id, channel, results) SELECT '{row}', '{channel}', '{value}' WHERE NOT EXISTS ({found})",
         f"UPDATE review SET items_done = {value} WHERE id = '{row}'",
         f"UPDATE review SET items_planned = {value}, results = '{value}' WHERE id = '{row}'",
         f"DELETE FROM review WHERE id = '{row}'",
@@ -45,12 +48,13 @@ def _sql(dice: random.Random) -> str:
 
 
 def _write(cell: OtherCell, dice: random.Random) -> None:
-    shown = {row for row in ROWS if cell.store.row("review", row, CHANNEL).is_shown}
+    channel = dice.choice(CHANNELS)
+    shown = {row for row in ROWS if cell.store.row("review", row, channel).is_shown}
     edits = []
     for _ in range(dice.randrange(1, 5)):
         edits.append(_edit(dice.choice(ROWS), shown, dice))
     cell.seal(
-        CHANNEL, *edits, later_ms=dice.choice([0, 0, 0, 700, -5_000, 400_000, 90_000_000]),
+        channel, *edits, later_ms=dice.choice([0, 0, 0, 700, -5_000, 400_000, 90_000_000]),
         with_births=dice.random() < 0.5, changes_per_block=dice.choice([None, 1, 2]))
 
 

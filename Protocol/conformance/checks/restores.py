@@ -5,7 +5,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from kenh_client.client import CentreProblem
-from kenh_client.log import VERDICT_ENTRY
+from kenh_client.kenh_pb2 import (
+    VERDICT_ACCEPTED, CellAdded, ChannelPlaces, EntryProof, HandedBack, ReconcileRequest, ReconcileResponse,
+    RegistryStatement, SignedStatement)
+from kenh_client.keys import LOG_ENTRY, REGISTRY_STATEMENT
+from kenh_client.log import BLOCK_ENTRY, REGISTRY_CHANNEL, VERDICT_ENTRY, proof_hash
 
 from .organisation import OtherCell, insert, update
 from .results import expect, expect_equal
@@ -20,6 +24,7 @@ def run(world: World) -> None:
     for name, check in (
         ("a restored centre gets its blocks back, with their times", _handed_back),
         ("a restored centre learns a device again that it forgot", _forgotten_device),
+        ("forged proofs open no new life of the log, and give no time", _forged),
         ("of two acceptances the earliest counts on every node", _verdict),
     ):
         with world.results.check(name):
@@ -81,6 +86,40 @@ def _forgotten_device(world: World) -> None:
     late.sync()
     world.settle(late)
     expect("L1" in world.real.rows("unit"), "the row is lost")
+
+
+def _forged(world: World) -> None:
+    cell = world.other
+    cell.sync()
+    epoch = cell.store.epoch
+    (block,) = cell.seal(ORG, insert("unit", "J1"))
+    forged = EntryProof(
+        epoch=epoch, kind=BLOCK_ENTRY, channel=ORG, sequence=9_999, object_hash=block.hash, accepted_at_ms=5,
+        previous=bytes(32))
+    forged.signature = cell.client.key.sign(LOG_ENTRY, epoch + proof_hash(forged))
+
+    def ask(**fields: object) -> ReconcileResponse:
+        request = ReconcileRequest(protocol=1, replica=cell.store.replica, **fields)
+        return cell.client.post("/v1/reconcile", request, ReconcileResponse)
+
+    response = ask(places=[ChannelPlaces(channel=ORG, newest=[forged])])
+    expect_equal((response.epoch, response.common[0].sequence), (epoch, 0), "epoch and common place")
+    expect_equal(list(ask(handed_back=[HandedBack(proof=forged)]).wanted), [block.hash], "wanted blocks")
+    (receipt,) = ask(handed_back=[HandedBack(proof=forged, block=block.message)]).receipts
+    expect_equal(receipt.verdict, VERDICT_ACCEPTED, "verdict")
+    expect(receipt.accepted_at_ms > 5, "the forged time was taken")
+    # Nor is a statement taken that the centre did not make.
+    registry = {head.channel: head.sequence for head in cell.heads()}[REGISTRY_CHANNEL]
+    statement = RegistryStatement(organisation=cell.store.organisation, cell_added=CellAdded(code="CB9"))
+    content = statement.SerializeToString()
+    signed = SignedStatement(statement=content, signature=cell.client.key.sign(REGISTRY_STATEMENT, content))
+    try:
+        ask(handed_back=[HandedBack(registry=signed)])
+    except CentreProblem as problem:
+        expect_equal((problem.status, problem.code), (401, "badSignature"), "problem")
+    expect_equal({head.channel: head.sequence for head in cell.heads()}[REGISTRY_CHANNEL], registry, "registry")
+    world.settle()
+    expect_equal(cell.store.epoch, epoch, "epoch")
 
 
 def _verdict(world: World) -> None:

@@ -77,15 +77,17 @@ class World:
             time.sleep(0.02)
 
     def compare_conflicts(self, others: list[OtherCell]) -> None:
-        """The conflicts that each finds in declared columns."""
+        """The conflicts that each finds in declared columns of the rows that the tables have."""
         listed = {
             (conflict["table"], conflict["id"], conflict["channel"], conflict.get("column"))
             for conflict in self.real.json("conflicts")}
         for cell in others:
+            shown = {table: cell.store.shown(table) for table in self.schema.tables}
             found = {
                 (table, row_id, channel, column)
                 for (table, row_id, channel), columns in cell.store.conflicts().items() for column in columns
-                if table in self.schema.tables and column in (EXISTENCE, *self.schema.tables[table].columns)}
+                if table in shown and row_id in shown[table] and shown[table][row_id][0] == channel
+                and column in (EXISTENCE, *self.schema.tables[table].columns)}
             expect_equal(found, listed, "conflicts")
 
     def compare_rows(self, table: str, rows: dict[Plain, dict[str, Plain]], cell: OtherCell) -> None:
