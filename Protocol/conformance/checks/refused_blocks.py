@@ -227,6 +227,9 @@ class _Cases:
             "NUL in an id": self.draft(self.change(INSERT, row_id="a\0")),
             "NUL in a text": self.draft(self.change(INSERT, values={"title": "a\0"})),
             "an empty id": self.draft(self.change(INSERT, row_id="")),
+            "a text that is too long": self.draft(self.change(INSERT, values={"title": "x" * (16 * MIB + 1)})),
+            "texts that are too long when written out": self.draft(*(
+                self.change(INSERT, row_id=f"X{n}", values={"title": "x" * (14 * MIB) + str(n)}) for n in range(10))),
             "an infinite real": self.draft(self.change(INSERT, values={"weight": float("inf")})),
         }
 

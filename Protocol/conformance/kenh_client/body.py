@@ -217,7 +217,7 @@ def decode(content: bytes, header: BlockHeader, detached: bytes) -> Body:
                 change.values[column] = value
     reader.end()
     commitments.end()
-    require(body.decoded_bytes <= MAX_DECODED_BYTES, "tooLarge", "the body is too large when written out")
+    require(body.decoded_bytes <= MAX_DECODED_BYTES, "malformed", "the body is too large when written out")
     for change in changes:
         if change.kind == ADD:
             fits = not change.predecessors and all(type(value) is int for value in change.values.values())
@@ -346,7 +346,7 @@ def _read_texts(reader: Reader, count: int, body: Body) -> list[str]:
     if prefix:
         body.decoded_bytes += sum(lengths) + count * len(prefix)
         # Before anything is written out.
-        require(body.decoded_bytes <= MAX_DECODED_BYTES, "tooLarge", "the body is too large when written out")
+        require(body.decoded_bytes <= MAX_DECODED_BYTES, "malformed", "the body is too large when written out")
     return [text_from(prefix + reader.take(length)) for length in lengths]
 
 
