@@ -3,7 +3,7 @@ import KenhProtocol
 /// What the centre answers when it cannot do what it was asked, and what the asker should do next.
 public struct HubError: Error, Sendable {
     public enum Code: String, Sendable {
-        case cellExists, cellUnknown, badCellCode, logMismatch, notInitialised, alreadyInitialised,
+        case cellExists, cellUnknown, badCellCode, deviceUnknown, logMismatch, notInitialised, alreadyInitialised,
             unavailable, diskFull
     }
 

@@ -19,6 +19,8 @@ public struct ProtocolError: Error, Sendable {
         case badDigest
         case compression
         case forbidden
+        /// The device was revoked.
+        case revoked
         /// Nothing is known under this name.
         case notFound
     }

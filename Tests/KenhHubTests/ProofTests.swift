@@ -233,7 +233,11 @@ import Testing
         try fixture.backUpLog()
         try FileManager.default.copyItem(atPath: fixture.directory.appending(path: "log.backup").path, toPath: path)
         try DurableDatabase(path: path, applicationID: 0x4B4C_4F47, format: 2, ddl: "").write {
-            try $0.execute("DROP TABLE log_node; PRAGMA user_version=1")
+            try $0.execute(
+                """
+                DROP TABLE log_node; DROP TABLE quarantine; ALTER TABLE log_entry DROP COLUMN is_group_end;
+                ALTER TABLE registry_device DROP COLUMN revoked_at; PRAGMA user_version=1
+                """)
         }
         try fixture.use(log: path)
         #expect(try check(try answer()).checkpoint.checkpoint == expected.checkpoint)

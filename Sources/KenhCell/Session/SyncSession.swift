@@ -95,7 +95,7 @@ public struct SyncSession: Sendable {
         more = more || response.more
         // Behind a block that is refused for itself, all that build on it are held back: comparing logs cannot help.
         let verdicts = Set(response.receipts.map(\.verdict))
-        isMissingBelow = verdicts.contains(.heldBack) && !verdicts.contains(.invalid)
+        isMissingBelow = verdicts.contains(.heldBack) && verdicts.isDisjoint(with: [.invalid, .quarantined])
         for receipt in response.receipts { note(receipt) }
         // Any time may come in an answer: one that no clock can show is passed over.
         let (offset, isAbsurd) = response.timeMs.subtractingReportingOverflow(sentAt + (receivedAt - sentAt) / 2)

@@ -31,7 +31,7 @@ struct HTTPProblem {
         case .logMismatch: .conflict
         case .unavailable: .serviceUnavailable
         case .diskFull: HTTPResponse.Status(code: 507, reasonPhrase: "Insufficient Storage")
-        case .cellExists, .cellUnknown, .badCellCode, .notInitialised, .alreadyInitialised: .badRequest
+        case .cellExists, .cellUnknown, .badCellCode, .deviceUnknown, .notInitialised, .alreadyInitialised: .badRequest
         }
     }
 
@@ -39,7 +39,8 @@ struct HTTPProblem {
         switch code {
         case .tooLarge: .contentTooLarge
         case .badSignature, .staleRequest: .unauthorized
-        case .unknownDevice, .wrongOrganisation, .codeUnknown, .codeUsed, .codeExpired, .forbidden: .forbidden
+        case .unknownDevice, .wrongOrganisation, .codeUnknown, .codeUsed, .codeExpired, .forbidden, .revoked:
+            .forbidden
         case .unsupportedVersion: .upgradeRequired
         case .notFound: .notFound
         case .malformed, .brokenLink, .badCode, .badKey, .badDigest, .compression: .badRequest

@@ -42,6 +42,7 @@ struct AuditIndex {
     private var devices: [PublicKey: (cell: String, name: String)] = [:]
     private var replicas: [ReplicaID: PublicKey] = [:]
     private var restarts: [String] = []
+    private var revocations: [String] = []
     private(set) var entries: UInt64 = 0
     private(set) var blocks = 0
     private(set) var changes = 0
@@ -76,6 +77,11 @@ struct AuditIndex {
                 return
             }
             if replicas[replica] == nil { replicas[replica] = key }
+        case .deviceRevoked(let revoked):
+            guard let key = try? PublicKey(bytes: revoked.key), let device = devices[key] else { return }
+            revocations.append(
+                "“\(Self.oneLine(device.name))” of \(device.cell) on \(Self.time(acceptedAt)): \(Self.oneLine(revoked.reason))"
+            )
         case .epochOpened(let opened):
             restarts.append("after entry \(opened.treeSize), on \(Self.time(acceptedAt))")
         case nil: break
@@ -95,6 +101,7 @@ struct AuditIndex {
 
             """
         for restart in restarts { text += "restored     \(restart)\n" }
+        for revocation in revocations { text += "revoked      \(revocation)\n" }
         for (code, cell) in cells.sorted(by: { $0.key < $1.key }) {
             text += "cell         \(code): \(Self.oneLine(cell))\n"
         }

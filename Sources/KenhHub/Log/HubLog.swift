@@ -65,8 +65,11 @@ public struct LoggedBlock: Sendable, Equatable {
     public let replica: ReplicaID
     public let channel: String
     public let lastCounter: UInt64
+    /// Whether the next block of the lane begins a group; nil where the log was written before that was noted.
+    public let isGroupEnd: Bool?
 
-    public init(hash: Hash256, replica: ReplicaID, channel: String, lastCounter: UInt64) {
+    public init(hash: Hash256, replica: ReplicaID, channel: String, lastCounter: UInt64, isGroupEnd: Bool? = nil) {
+        self.isGroupEnd = isGroupEnd
         self.hash = hash
         self.replica = replica
         self.channel = channel
@@ -91,8 +94,11 @@ public struct RegisteredDevice: Sendable, Equatable {
     /// Empty for the centre's own.
     public let cell: String
     public let name: String
+    /// When; nil of one that may go on.
+    public let revokedAtMilliseconds: Int64?
 
-    public init(key: PublicKey, cell: String, name: String) {
+    public init(key: PublicKey, cell: String, name: String, revokedAtMilliseconds: Int64? = nil) {
+        self.revokedAtMilliseconds = revokedAtMilliseconds
         self.key = key
         self.cell = cell
         self.name = name
@@ -112,6 +118,28 @@ public struct IssuedCode: Sendable {
         self.cell = cell
         self.expiresAtMilliseconds = expiresAtMilliseconds
         self.usedBy = usedBy
+    }
+}
+
+/// A block that a revoked device wrote, kept aside until a person decides.
+public struct QuarantinedBlock: Sendable, Equatable {
+    public let hash: Hash256
+    /// Whose signature it bears.
+    public let writer: PublicKey
+    /// Who brought it.
+    public let sender: [UInt8]
+    public let receivedAtMilliseconds: Int64
+    /// A `Block`.
+    public let payload: [UInt8]
+
+    public init(
+        hash: Hash256, writer: PublicKey, sender: [UInt8], receivedAtMilliseconds: Int64, payload: [UInt8]
+    ) {
+        self.hash = hash
+        self.writer = writer
+        self.sender = sender
+        self.receivedAtMilliseconds = receivedAtMilliseconds
+        self.payload = payload
     }
 }
 
@@ -163,9 +191,21 @@ public protocol HubTransaction: MerkleNodes {
     func cellName(_ code: String) throws -> String?
     func addDevice(_ device: RegisteredDevice) throws
     func device(_ key: [UInt8]) throws -> RegisteredDevice?
+    /// In the order of their cells and names.
+    func devices() throws -> [RegisteredDevice]
+    func revoke(_ key: PublicKey, atMilliseconds: Int64) throws
     func addReplica(_ replica: ReplicaID, device: PublicKey) throws
     func deviceKey(of replica: ReplicaID) throws -> PublicKey?
     func addCode(_ id: [UInt8], _ code: IssuedCode) throws
     func code(_ id: [UInt8]) throws -> IssuedCode?
     func markUsed(_ id: [UInt8], by key: [UInt8]) throws
+
+    // The quarantine.
+    /// Keeps one block; that it is kept already is no error.
+    func quarantine(_ block: QuarantinedBlock) throws
+    /// Of all writers or of one, in the order in which they came.
+    func quarantined(of writer: PublicKey?) throws -> [QuarantinedBlock]
+    func quarantinedBytes(of writer: PublicKey) throws -> Int
+    func isQuarantined(_ block: Hash256) throws -> Bool
+    func leaveQuarantine(_ block: Hash256) throws
 }

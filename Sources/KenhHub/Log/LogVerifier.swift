@@ -97,6 +97,9 @@ public struct LogVerifier {
             let known = try ReplicaID(bytes: added.replica).flatMap { try transaction.deviceKey(of: $0) }
             let isSame = known?.bytes.elementsEqual(added.deviceKey) ?? false
             return isSame ? nil : "lacks a replica, or gives it to another device"
+        case .deviceRevoked(let revoked):
+            let known = try transaction.device(Array(revoked.key))
+            return known?.revokedAtMilliseconds == nil ? "has a revoked device that may go on" : nil
         case .epochOpened, nil: return nil
         }
     }

@@ -31,9 +31,29 @@ extension SQLiteLogTransaction {
     }
 
     func device(_ key: [UInt8]) throws -> RegisteredDevice? {
-        try first("SELECT key, cell, name FROM registry_device WHERE key = ?", .blob(key)) { read in
-            RegisteredDevice(key: try PublicKey(bytes: read.array(0)), cell: read.string(1), name: read.string(2))
-        }
+        try first("SELECT \(Self.deviceColumns) WHERE key = ?", .blob(key), Self.device)
+    }
+
+    func devices() throws -> [RegisteredDevice] {
+        let read = try sql("SELECT \(Self.deviceColumns) ORDER BY cell, name, key")
+        defer { read.reset() }
+        var devices: [RegisteredDevice] = []
+        while try read.step() { devices.append(try Self.device(read)) }
+        return devices
+    }
+
+    private static let deviceColumns = "key, cell, name, revoked_at FROM registry_device"
+
+    private static func device(_ read: Statement) throws -> RegisteredDevice {
+        RegisteredDevice(
+            key: try PublicKey(bytes: read.array(0)), cell: read.string(1), name: read.string(2),
+            revokedAtMilliseconds: read.isNull(3) ? nil : read.int(3))
+    }
+
+    func revoke(_ key: PublicKey, atMilliseconds: Int64) throws {
+        try run(
+            "UPDATE registry_device SET revoked_at = coalesce(revoked_at, ?2) WHERE key = ?1",
+            [.blob(key.bytes), .integer(atMilliseconds)])
     }
 
     func addReplica(_ replica: ReplicaID, device: PublicKey) throws {
@@ -67,5 +87,52 @@ extension SQLiteLogTransaction {
 
     func markUsed(_ id: [UInt8], by key: [UInt8]) throws {
         try run("UPDATE registry_code SET used_by = ?2 WHERE id = ?1", [.blob(id), .blob(key)])
+    }
+
+    // MARK: the quarantine
+
+    func quarantine(_ block: QuarantinedBlock) throws {
+        try run(
+            """
+            INSERT INTO quarantine(hash, writer, sender, received_at, payload) VALUES(?, ?, ?, ?, ?)
+            ON CONFLICT(hash) DO NOTHING
+            """,
+            [
+                .blob(block.hash.bytes), .blob(block.writer.bytes), .blob(block.sender),
+                .integer(block.receivedAtMilliseconds), .blob(block.payload),
+            ])
+    }
+
+    func quarantined(of writer: PublicKey?) throws -> [QuarantinedBlock] {
+        let read = try sql(
+            """
+            SELECT hash, writer, sender, received_at, payload FROM quarantine WHERE ?1 IS NULL OR writer = ?1
+            ORDER BY number
+            """)
+        defer { read.reset() }
+        read.bind(1, copying: writer.map { .blob($0.bytes) } ?? .null)
+        var blocks: [QuarantinedBlock] = []
+        while try read.step() {
+            guard let hash = Hash256(bytes: read.bytes(0)) else { throw damaged }
+            blocks.append(
+                QuarantinedBlock(
+                    hash: hash, writer: try PublicKey(bytes: read.array(1)), sender: read.array(2),
+                    receivedAtMilliseconds: read.int(3), payload: read.array(4)))
+        }
+        return blocks
+    }
+
+    func quarantinedBytes(of writer: PublicKey) throws -> Int {
+        try first("SELECT coalesce(sum(length(payload)), 0) FROM quarantine WHERE writer = ?", .blob(writer.bytes)) {
+            Int($0.int(0))
+        } ?? 0
+    }
+
+    func isQuarantined(_ block: Hash256) throws -> Bool {
+        try first("SELECT 1 FROM quarantine WHERE hash = ?", .blob(block.bytes)) { _ in true } ?? false
+    }
+
+    func leaveQuarantine(_ block: Hash256) throws {
+        try run("DELETE FROM quarantine WHERE hash = ?", [.blob(block.bytes)])
     }
 }

@@ -12,6 +12,11 @@ public final class SQLiteLog: HubLog {
             level INTEGER NOT NULL, idx INTEGER NOT NULL, hash BLOB NOT NULL,
             PRIMARY KEY(level, idx)) STRICT, WITHOUT ROWID;
         """
+    private static let quarantineDDL = """
+        CREATE TABLE quarantine(
+            number INTEGER PRIMARY KEY, hash BLOB NOT NULL UNIQUE, writer BLOB NOT NULL, sender BLOB NOT NULL,
+            received_at INTEGER NOT NULL, payload BLOB NOT NULL) STRICT;
+        """
     private static let ddl = """
         CREATE TABLE log_epoch(
             number INTEGER PRIMARY KEY, epoch BLOB NOT NULL UNIQUE, opened_at INTEGER NOT NULL) STRICT;
@@ -19,14 +24,16 @@ public final class SQLiteLog: HubLog {
             position INTEGER PRIMARY KEY, kind INTEGER NOT NULL, channel TEXT NOT NULL, sequence INTEGER NOT NULL,
             object_hash BLOB NOT NULL, accepted_at INTEGER NOT NULL, entry_hash BLOB NOT NULL,
             epoch INTEGER NOT NULL, signature BLOB NOT NULL, sender BLOB NOT NULL, replica BLOB,
-            last_counter INTEGER, payload BLOB NOT NULL,
+            last_counter INTEGER, is_group_end INTEGER, payload BLOB NOT NULL,
             UNIQUE(channel, sequence), UNIQUE(object_hash, kind, accepted_at)) STRICT;
         \(treeDDL)
         CREATE TABLE log_head(
             channel TEXT PRIMARY KEY NOT NULL, sequence INTEGER NOT NULL, entry_hash BLOB NOT NULL) STRICT, WITHOUT ROWID;
         CREATE TABLE registry_cell(code TEXT PRIMARY KEY NOT NULL, name TEXT NOT NULL) STRICT, WITHOUT ROWID;
         CREATE TABLE registry_device(
-            key BLOB PRIMARY KEY NOT NULL, cell TEXT NOT NULL, name TEXT NOT NULL) STRICT, WITHOUT ROWID;
+            key BLOB PRIMARY KEY NOT NULL, cell TEXT NOT NULL, name TEXT NOT NULL,
+            revoked_at INTEGER) STRICT, WITHOUT ROWID;
+        \(quarantineDDL)
         CREATE TABLE registry_replica(
             replica BLOB PRIMARY KEY NOT NULL, device_key BLOB NOT NULL) STRICT, WITHOUT ROWID;
         CREATE TABLE registry_code(
@@ -63,9 +70,11 @@ public final class SQLiteLog: HubLog {
             path: path, applicationID: Self.applicationID, format: Self.format, ddl: Self.ddl)
     }
 
-    /// The tree came with format 2.
+    /// What came with format 2: the tree, groups' ends, and revocation.
     private static func upgrade(_ sql: StatementCache) throws {
-        try sql.execute(treeDDL)
+        try sql.execute(treeDDL + quarantineDDL)
+        try sql.execute("ALTER TABLE registry_device ADD COLUMN revoked_at INTEGER")
+        try sql.execute("ALTER TABLE log_entry ADD COLUMN is_group_end INTEGER")
         let transaction = SQLiteLogTransaction(sql: sql)
         for position in try 1..<max(transaction.size, 0) + 1 {
             try transaction.addToTree(transaction.entryHash(position: position), at: position)
@@ -203,7 +212,7 @@ struct SQLiteLogTransaction: HubTransaction {
         try write.run()
     }
 
-    private static let blockColumns = "object_hash, replica, channel, last_counter"
+    private static let blockColumns = "object_hash, replica, channel, last_counter, is_group_end"
 
     func block(_ hash: Hash256) throws -> LoggedBlock? {
         let read = try sql("SELECT \(Self.blockColumns) FROM log_entry WHERE object_hash = ? AND kind = 1")
@@ -232,7 +241,8 @@ struct SQLiteLogTransaction: HubTransaction {
             return nil
         }
         return LoggedBlock(
-            hash: hash, replica: replica, channel: read.string(2), lastCounter: UInt64(clamping: read.int(3)))
+            hash: hash, replica: replica, channel: read.string(2), lastCounter: UInt64(clamping: read.int(3)),
+            isGroupEnd: read.isNull(4) ? nil : read.int(4) != 0)
     }
 
     func heads() throws -> [LogHead] {
@@ -306,8 +316,8 @@ struct SQLiteLogTransaction: HubTransaction {
         let insert = try sql(
             """
             INSERT INTO log_entry(kind, channel, sequence, object_hash, accepted_at, entry_hash, epoch,
-                signature, sender, replica, last_counter, payload, position)
-            VALUES(?, ?, ?, ?, ?, ?, (SELECT number FROM log_epoch WHERE epoch = ?), ?, ?, ?, ?, ?, ?)
+                signature, sender, replica, last_counter, payload, position, is_group_end)
+            VALUES(?, ?, ?, ?, ?, ?, (SELECT number FROM log_epoch WHERE epoch = ?), ?, ?, ?, ?, ?, ?, ?)
             """)
         insert.bind(1, entry.kind.rawValue)
         insert.bind(2, copying: entry.channel)
@@ -322,6 +332,7 @@ struct SQLiteLogTransaction: HubTransaction {
         insert.bind(11, copying: header.map { Value.integer(Int64($0.lastCounter)) } ?? .null)
         insert.bind(12, copying: entry.payload)
         insert.bind(13, Int64(clamping: position))
+        insert.bind(14, copying: header.map { .integer($0.isGroupEnd ? 1 : 0) } ?? .null)
         try insert.run()
         try addToTree(entryHash, at: position)
         try setHead(of: entry.channel, entry.sequence, entryHash)

@@ -9,6 +9,8 @@ struct BlockAdmission {
     let sender: [UInt8]
     let transaction: any HubTransaction
     let codec = BlockCodec()
+    /// Whether a person has decided so.
+    var takesRevoked = false
 
     /// Never throws for what a block is like, only where the log itself fails.
     ///
@@ -19,7 +21,9 @@ struct BlockAdmission {
             let block = try Block(wire)
             receipt.blockHash = Data(block.hash.bytes)
             let acceptedAt = proof?.object == block.hash ? proof?.acceptedAtMilliseconds : nil
-            fill(&receipt, try admit(block, payload: wire, acceptedAt: acceptedAt ?? hub.now()))
+            // What was taken before its writer was revoked stays taken.
+            let outcome = try acceptedAt == nil && !takesRevoked ? quarantined(block, payload: wire) : nil
+            fill(&receipt, try outcome ?? admit(block, payload: wire, acceptedAt: acceptedAt ?? hub.now()))
         } catch let error as ProtocolError {
             receipt.verdict = .invalid
             receipt.code = error.code.rawValue
@@ -40,12 +44,16 @@ struct BlockAdmission {
         case accepted(EntryProof)
         case alreadyHad(EntryProof)
         case heldBack(String)
+        case quarantined
     }
 
     private func fill(_ receipt: inout WireReceipt, _ outcome: Outcome) {
         switch outcome {
         case .accepted(let proof): Self.fill(&receipt, .accepted, proof)
         case .alreadyHad(let proof): Self.fill(&receipt, .alreadyHad, proof)
+        case .quarantined:
+            (receipt.verdict, receipt.code) = (.quarantined, ProtocolError.Code.revoked.rawValue)
+            receipt.message = "its writer was revoked; it is kept aside until the centre's administrator decides"
         case .heldBack(let what):
             (receipt.verdict, receipt.code, receipt.message) = (.heldBack, "missing", what)
         }
@@ -69,31 +77,64 @@ struct BlockAdmission {
         return .accepted(try hub.append(entry, in: transaction))
     }
 
+    /// Nil where the writer may go on.
+    private func quarantined(_ block: Block, payload: WireBlock) throws -> Outcome? {
+        // A revoked device may have begun a new life that nobody has heard of.
+        let key = try transaction.deviceKey(of: block.header.replica) ?? PublicKey(bytes: sender)
+        guard try transaction.device(key.bytes)?.revokedAtMilliseconds != nil,
+            try transaction.acceptance(of: block.hash) == nil
+        else { return nil }
+        try checkOutside(block)
+        try block.verify(deviceKey: key)
+        if try transaction.isQuarantined(block.hash) { return .quarantined }
+        let bytes = try WireCoding.encode(payload)
+        guard try transaction.quarantinedBytes(of: key) + bytes.count <= Limits.quarantineBytes else {
+            throw ProtocolError(
+                .revoked, "its writer was revoked, and has more aside already than is kept", recovery: .askAPerson)
+        }
+        try transaction.quarantine(
+            QuarantinedBlock(
+                hash: block.hash, writer: key, sender: sender, receivedAtMilliseconds: hub.now(), payload: bytes))
+        return .quarantined
+    }
+
     private func authenticate(_ block: Block) throws {
-        guard block.header.organisation == hub.identity.organisation else {
-            throw ProtocolError(.wrongOrganisation, "the block belongs to another organisation")
-        }
-        guard ChannelName.isValid(block.header.channel) else {
-            throw ProtocolError(.malformed, "“\(block.header.channel)” is no channel for rows")
-        }
+        try checkOutside(block)
         guard let key = try transaction.deviceKey(of: block.header.replica) else {
             throw ProtocolError(.unknownDevice, "the block's writer is not registered here", recovery: .askAPerson)
         }
         try block.verify(deviceKey: key)
     }
 
+    private func checkOutside(_ block: Block) throws(ProtocolError) {
+        guard block.header.organisation == hub.identity.organisation else {
+            throw ProtocolError(.wrongOrganisation, "the block belongs to another organisation")
+        }
+        guard ChannelName.isValid(block.header.channel) else {
+            throw ProtocolError(.malformed, "“\(block.header.channel)” is no channel for rows")
+        }
+    }
+
     /// A lane never has gaps: the block before has to be here, and to be what the header says it is.
     private func missingLink(_ block: Block) throws -> String? {
         let header = block.header
-        guard header.previous != .zero else { return nil }
+        guard header.previous != .zero else {
+            guard header.isGroupStart else { throw Self.brokenGroup }
+            return nil
+        }
         guard let previous = try transaction.block(header.previous) else {
             return "the block before it is not here"
         }
         guard previous.replica == header.replica, previous.channel == header.channel,
             previous.lastCounter &+ 1 == header.firstCounter
         else { throw ProtocolError(.brokenLink, "the block does not continue the block that it names") }
+        guard previous.isGroupEnd ?? header.isGroupStart == header.isGroupStart else { throw Self.brokenGroup }
         return nil
     }
+
+    /// Nobody could ever apply it: a group is applied whole.
+    private static let brokenGroup = ProtocolError(
+        .brokenLink, "the block does not go on with the group of the block before it, or not with a new one")
 
     private func missingPin(_ body: BlockBody, channel: String) throws -> String? {
         for pin in body.pins where try transaction.block(pinnedBy: pin, channel: channel) == nil {

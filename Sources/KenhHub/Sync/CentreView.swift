@@ -104,7 +104,7 @@ public final class CentreView: Sendable {
     }
 
     private func refuseSilence(_ receipts: [WireReceipt]) throws {
-        for receipt in receipts where receipt.verdict == .invalid || receipt.verdict == .heldBack {
+        for receipt in receipts where receipt.verdict != .accepted && receipt.verdict != .alreadyHad {
             throw ProtocolError(
                 .brokenLink, "the log refused the centre's own block: \(receipt.message)",
                 recovery: receipt.verdict == .heldBack ? .resync : .stop)

@@ -15,6 +15,7 @@ extension Hub {
     /// - Throws: ``ProtocolError``, ``HubError`` where the request as a whole cannot be served; nothing is kept then.
     public func reconcile(_ request: WireReconcileRequest, from key: PublicKey) throws -> WireReconcileResponse {
         try check(request)
+        try refuseRevoked(key)
         return try log.write { transaction in
             var response = WireReconcileResponse()
             try openEpochIfRewound(request, transaction)
@@ -152,6 +153,8 @@ extension Hub {
             if try transaction.deviceKey(of: replica) == nil {
                 try transaction.addReplica(replica, device: try PublicKey(bytes: added.deviceKey))
             }
+        case .deviceRevoked(let revoked):
+            try transaction.revoke(try PublicKey(bytes: revoked.key), atMilliseconds: now())
         // It is history: what the log's life is now was decided before it came back.
         case .epochOpened: break
         case nil: throw ProtocolError(.unsupportedVersion, "a registry statement needs a newer Kenh")
@@ -175,8 +178,9 @@ extension Hub {
         try addReplica(replica, of: device.key, transaction)
         let admission = BlockAdmission(hub: self, sender: device.key.bytes, transaction: transaction)
         for item in request.handedBack where !item.hasRegistry {
-            guard let object = Hash256(bytes: item.proof.objectHash) else {
-                throw ProtocolError(.malformed, "a block that is handed back has no name")
+            guard let object = try Self.object(of: item) else {
+                response.receipts.append(try admission.receipt(for: item.block))
+                continue
             }
             let proof = goodProof(item.proof, of: object)
             if let known = try transaction.acceptance(of: object) {
@@ -187,6 +191,13 @@ extension Hub {
                 response.wanted.append(item.proof.objectHash)
             }
         }
+    }
+
+    /// By its proof. Nil for a block that comes without one, as for a new one.
+    private static func object(of item: WireHandedBack) throws -> Hash256? {
+        if let object = Hash256(bytes: item.proof.objectHash) { return object }
+        guard item.hasBlock else { throw ProtocolError(.malformed, "a block that is offered has no name") }
+        return nil
     }
 
     /// The earliest acceptance counts on every node; where the one that comes back is earlier, everybody is told.

@@ -14,6 +14,10 @@ extension Hub {
     ///   said in its receipt.
     public func sync(_ request: WireSyncRequest, from device: RegisteredDevice) throws -> WireSyncResponse {
         try check(request)
+        try refuseRevoked(device.key) { transaction in
+            let admission = BlockAdmission(hub: self, sender: device.key.bytes, transaction: transaction)
+            for block in request.blocks { _ = try admission.receipt(for: block) }
+        }
         var response = WireSyncResponse()
         if !request.blocks.isEmpty || !request.replica.isEmpty {
             response.receipts = try take(request, from: device)

@@ -105,7 +105,9 @@ public struct BlockHeader: Sendable, Equatable {
         else { throw Self.malformed("has counters that do not fit") }
         guard firstClock <= lastClock else { throw Self.malformed("has clocks out of order") }
         guard compressedSize <= Limits.compressedBodyBytes, plainSize <= Limits.plainBodyBytes else {
-            throw ProtocolError(.tooLarge, "the block declares a body of \(plainSize) bytes, over the limit")
+            throw ProtocolError(
+                .tooLarge,
+                "the block declares a body of \(compressedSize) bytes that unpacks to \(plainSize), over the limit")
         }
     }
 

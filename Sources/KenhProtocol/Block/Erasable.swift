@@ -48,6 +48,7 @@ public struct DetachedSection: Sendable, Equatable {
         guard !bytes.isEmpty else { return }
         var reader = ByteReader(bytes)
         for _ in 0..<(try reader.count(upTo: reader.remaining)) { items.append(try Self.item(&reader)) }
+        guard !items.isEmpty else { throw MalformedBytes("a detached section of nothing", at: 0) }
         guard reader.isAtEnd else { throw MalformedBytes("trailing bytes", at: reader.offset) }
     }
 

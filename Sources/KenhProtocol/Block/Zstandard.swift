@@ -28,6 +28,15 @@ package final class Zstandard {
         return out
     }
 
+    /// Of a frame, by its window descriptor (RFC 8878 §3.1.1.1.2); 0 of one in a single segment. Decompressing a frame
+    /// in one call does not look at it.
+    private static func window(_ frame: [UInt8]) -> Int {
+        let singleSegment: UInt8 = 1 << 5
+        guard frame.count > 5, frame[4] & singleSegment == 0 else { return 0 }
+        let base = 1 << (10 + Int(frame[5] >> 3))
+        return base + base / 8 * Int(frame[5] & 7)
+    }
+
     /// - Parameter plainSize: what the header declares; any other size is refused.
     package func decompress(_ packed: [UInt8], plainSize: Int) throws(ProtocolError) -> [UInt8] {
         let frame = packed.withUnsafeBytes { ZSTD_findFrameCompressedSize($0.baseAddress, $0.count) }
@@ -37,6 +46,9 @@ package final class Zstandard {
         let declared = packed.withUnsafeBytes { ZSTD_getFrameContentSize($0.baseAddress, $0.count) }
         guard declared == UInt64(plainSize) else {
             throw ProtocolError(.compression, "the body's size is not the one that the header declares")
+        }
+        guard Self.window(packed) <= 1 << Limits.windowLog else {
+            throw ProtocolError(.compression, "the body's frame has a larger window than 2^\(Limits.windowLog)")
         }
         var read = 0
         let out = [UInt8](unsafeUninitializedCapacity: max(plainSize, 1)) { buffer, count in

@@ -83,6 +83,9 @@ public nonisolated enum WireVerdict: SwiftProtobuf.Enum, Swift.CaseIterable {
 
   /// what it builds on is not here: send that first
   case heldBack // = 4
+
+  /// its writer was revoked: kept aside until a person decides
+  case quarantined // = 5
   case UNRECOGNIZED(Int)
 
   public init() {
@@ -96,6 +99,7 @@ public nonisolated enum WireVerdict: SwiftProtobuf.Enum, Swift.CaseIterable {
     case 2: self = .alreadyHad
     case 3: self = .invalid
     case 4: self = .heldBack
+    case 5: self = .quarantined
     default: self = .UNRECOGNIZED(rawValue)
     }
   }
@@ -107,6 +111,7 @@ public nonisolated enum WireVerdict: SwiftProtobuf.Enum, Swift.CaseIterable {
     case .alreadyHad: return 2
     case .invalid: return 3
     case .heldBack: return 4
+    case .quarantined: return 5
     case .UNRECOGNIZED(let i): return i
     }
   }
@@ -118,6 +123,7 @@ public nonisolated enum WireVerdict: SwiftProtobuf.Enum, Swift.CaseIterable {
     .alreadyHad,
     .invalid,
     .heldBack,
+    .quarantined,
   ]
 
 }
@@ -349,6 +355,14 @@ public nonisolated struct WireRegistryStatement: Sendable {
     set {what = .epochOpened(newValue)}
   }
 
+  public var deviceRevoked: WireDeviceRevoked {
+    get {
+      if case .deviceRevoked(let v)? = what {return v}
+      return WireDeviceRevoked()
+    }
+    set {what = .deviceRevoked(newValue)}
+  }
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public nonisolated enum OneOf_What: Equatable, Sendable {
@@ -356,6 +370,7 @@ public nonisolated struct WireRegistryStatement: Sendable {
     case deviceAdded(WireDeviceAdded)
     case replicaAdded(WireReplicaAdded)
     case epochOpened(WireEpochOpened)
+    case deviceRevoked(WireDeviceRevoked)
 
   }
 
@@ -408,6 +423,23 @@ public nonisolated struct WireReplicaAdded: Sendable {
 
   /// whose signature its blocks bear
   public var deviceKey: Data = Data()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// Nothing that the device signed is taken from here on; what the log has of it stays.
+public nonisolated struct WireDeviceRevoked: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// 32 bytes
+  public var key: Data = Data()
+
+  /// for people
+  public var reason: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -1021,7 +1053,7 @@ nonisolated extension WireEntryKind: SwiftProtobuf._ProtoNameProviding {
 }
 
 nonisolated extension WireVerdict: SwiftProtobuf._ProtoNameProviding {
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0VERDICT_UNSPECIFIED\0\u{1}VERDICT_ACCEPTED\0\u{1}VERDICT_ALREADY_HAD\0\u{1}VERDICT_INVALID\0\u{1}VERDICT_HELD_BACK\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0VERDICT_UNSPECIFIED\0\u{1}VERDICT_ACCEPTED\0\u{1}VERDICT_ALREADY_HAD\0\u{1}VERDICT_INVALID\0\u{1}VERDICT_HELD_BACK\0\u{1}VERDICT_QUARANTINED\0")
 }
 
 nonisolated extension WireBlockHeader: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
@@ -1355,7 +1387,7 @@ nonisolated extension WireSignedStatement: SwiftProtobuf.Message, SwiftProtobuf.
 
 nonisolated extension WireRegistryStatement: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".RegistryStatement"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}organisation\0\u{3}cell_added\0\u{3}device_added\0\u{3}replica_added\0\u{3}epoch_opened\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}organisation\0\u{3}cell_added\0\u{3}device_added\0\u{3}replica_added\0\u{3}epoch_opened\0\u{3}device_revoked\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1416,6 +1448,19 @@ nonisolated extension WireRegistryStatement: SwiftProtobuf.Message, SwiftProtobu
           self.what = .epochOpened(v)
         }
       }()
+      case 6: try {
+        var v: WireDeviceRevoked?
+        var hadOneofValue = false
+        if let current = self.what {
+          hadOneofValue = true
+          if case .deviceRevoked(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.what = .deviceRevoked(v)
+        }
+      }()
       default: break
       }
     }
@@ -1445,6 +1490,10 @@ nonisolated extension WireRegistryStatement: SwiftProtobuf.Message, SwiftProtobu
     case .epochOpened?: try {
       guard case .epochOpened(let v)? = self.what else { preconditionFailure() }
       try visitor.visitSingularMessageField(value: v, fieldNumber: 5)
+    }()
+    case .deviceRevoked?: try {
+      guard case .deviceRevoked(let v)? = self.what else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 6)
     }()
     case nil: break
     }
@@ -1569,6 +1618,41 @@ nonisolated extension WireReplicaAdded: SwiftProtobuf.Message, SwiftProtobuf._Me
   public static func ==(lhs: WireReplicaAdded, rhs: WireReplicaAdded) -> Bool {
     if lhs.replica != rhs.replica {return false}
     if lhs.deviceKey != rhs.deviceKey {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireDeviceRevoked: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".DeviceRevoked"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}key\0\u{1}reason\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularBytesField(value: &self.key) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.reason) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.key.isEmpty {
+      try visitor.visitSingularBytesField(value: self.key, fieldNumber: 1)
+    }
+    if !self.reason.isEmpty {
+      try visitor.visitSingularStringField(value: self.reason, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: WireDeviceRevoked, rhs: WireDeviceRevoked) -> Bool {
+    if lhs.key != rhs.key {return false}
+    if lhs.reason != rhs.reason {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -134,7 +134,7 @@ public struct LogFollower {
             }
             return [.replica(replica, device: try PublicKey(bytes: added.deviceKey))]
         // It tells whoever reads the log; a device learns the epoch from the answers.
-        case .epochOpened, nil: return []
+        case .epochOpened, .deviceRevoked, nil: return []
         }
     }
 }

@@ -72,9 +72,12 @@ final class LocalTable {
     let constantChannel: String?
     let statements = TableStatements()
 
-    /// Whether the table can hold a line with this id; what a mistaken node made otherwise stays in the state alone.
+    /// Whether the table shows rows of this id and channel. Of a table that belongs to one channel, none of another's:
+    /// whoever may write that one would write this table everywhere. What is not shown stays in the state alone.
     func canShow(id: UnsafeRawBufferPointer, channel: @autoclosure () -> String) -> Bool {
-        guard declared != nil, channelColumn == nil || ChannelName.isValid(channel()) else { return false }
+        guard declared != nil, constantChannel.map({ $0 == channel() }) ?? ChannelName.isValid(channel()) else {
+            return false
+        }
         switch idType {
         case .blob: return id.count == 16
         case .text: return id.count <= 1000 || id.count { $0 & 0xc0 != 0x80 } <= 1000

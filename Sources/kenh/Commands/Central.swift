@@ -19,9 +19,11 @@ struct Central: AsyncParsableCommand {
               kenh central init --home /srv/kenh --name "Công đoàn Trường"
               kenh central cell add CB3 --name "Chi bộ 3" --home /srv/kenh
               kenh central device add CB3 --home /srv/kenh
+              kenh central device revoke laptop-CB3 --reason "stolen" --home /srv/kenh
+              kenh central quarantine list --home /srv/kenh
               kenh central serve --home /srv/kenh
             """,
-        subcommands: [Init.self, Serve.self, Cell.self, Device.self])
+        subcommands: [Init.self, Serve.self, Cell.self, Device.self, Quarantine.self])
 
     struct Init: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
@@ -130,8 +132,14 @@ struct Central: AsyncParsableCommand {
 
     struct Device: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Devices of cells.", discussion: "EXAMPLES\n  kenh central device add CB3 --home /srv/kenh",
-            subcommands: [Add.self])
+            abstract: "Devices of cells.",
+            discussion: """
+                EXAMPLES
+                  kenh central device add CB3 --home /srv/kenh
+                  kenh central device list --home /srv/kenh
+                  kenh central device revoke laptop-CB3 --reason "stolen" --home /srv/kenh
+                """,
+            subcommands: [Add.self, List.self, Revoke.self])
 
         struct Add: AsyncParsableCommand {
             static let configuration = CommandConfiguration(

@@ -82,7 +82,7 @@ struct Failure: Error {
 
     private static func exit(_ code: HubError.Code) -> Exit {
         switch code {
-        case .cellUnknown: .noInput
+        case .cellUnknown, .deviceUnknown: .noInput
         case .cellExists, .badCellCode: .badData
         case .logMismatch: .refused
         case .notInitialised, .alreadyInitialised: .configuration
