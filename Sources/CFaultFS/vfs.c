@@ -308,7 +308,8 @@ static int open_locked(kenh_disk *disk, const char *name, open_file *f, int flag
     f->generation = disk->generation;
     f->lock = SQLITE_LOCK_NONE;
     f->shm = (shm_link){0};
-    f->syncs_folder = is_new && is_journal;
+    // As SQLite's own VFS has it, whether the file was there or not.
+    f->syncs_folder = is_journal && (flags & SQLITE_OPEN_CREATE);
     f->deletes_itself = (flags & SQLITE_OPEN_DELETEONCLOSE) != 0;
     f->base.pMethods = &methods;
     return SQLITE_OK;

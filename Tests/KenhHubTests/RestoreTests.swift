@@ -60,6 +60,27 @@ import Testing
         #expect(try a.store.cursors().map(\.logHash) == b.store.cursors().map(\.logHash))
     }
 
+    @Test("where a block was taken anew and later than once before, whoever can prove the earlier time hands that back")
+    func earlierAcceptance() throws {
+        try a.insert("before")
+        try settle()
+        try fixture.backUpLog()
+        try a.insert("x", "taken early")
+        let block = try a.blocks()[0]
+        try a.syncWhole()
+        let first = try #require(try fixture.acceptance(of: block)).acceptedAtMilliseconds
+        fixture.clock.advance(milliseconds: 3_600_000)
+        try fixture.restoreLog()
+        // It takes the block for one that it has to send, and knows when it was taken once.
+        try a.store.adopt(
+            Adoption(epoch: fixture.epoch, common: [:], acceptances: [:], handedBackBlocks: 0), as: a.identity)
+        try settle()
+        try settle()
+        #expect(try fixture.acceptance(of: block)?.acceptedAtMilliseconds == first)
+        try expectAgreement()
+        #expect(try a.syncWhole().rounds == 1, "nobody owes anything any more")
+    }
+
     @Test("work that goes on between is merged with what comes back")
     func workGoesOn() throws {
         try a.insert("x")

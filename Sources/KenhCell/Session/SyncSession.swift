@@ -128,6 +128,7 @@ public struct SyncSession: Sendable {
         }
         // A refused block stays unsent; sending it again at once would only be refused again.
         if more, report.refusals.isEmpty { return [nextRound()] }
+        if !more, taken.owesAcceptances, !hasReconciled { return [reconcile()] }
         // Only those who have everything can be compared.
         if !more { compare(digests) }
         return [.finished(report)]

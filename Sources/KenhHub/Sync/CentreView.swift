@@ -39,7 +39,11 @@ public final class CentreView: Sendable {
             var attempts = 0
             while true {
                 do {
-                    let changes = try follow(withOwnBlocks: withOwnBlocks)
+                    var (changes, owes) = try follow(withOwnBlocks: withOwnBlocks)
+                    if owes {
+                        try reconcile()
+                        changes += try follow(withOwnBlocks: withOwnBlocks).changes
+                    }
                     try publish()
                     return changes
                 } catch let error as StoreError where error.recovery == .resync && !withOwnBlocks {
@@ -63,17 +67,21 @@ public final class CentreView: Sendable {
         }
     }
 
-    private func follow(withOwnBlocks: Bool) throws -> Int {
-        var changes = 0
+    /// - Returns: whether the log has to be told of earlier acceptances, besides.
+    private func follow(withOwnBlocks: Bool) throws -> (changes: Int, owes: Bool) {
+        var (changes, owes) = (0, false)
         var more = true
         while more {
             let outbox = try store.outbox(as: identity, limitBytes: Self.batchBytes)
             let response = try hub.sync(request(outbox, withOwnBlocks: withOwnBlocks), from: device)
             try refuseSilence(response.receipts)
-            changes += try take(response, outbox)
+            if let report = try take(response, outbox) {
+                changes += report.changes
+                owes = report.owesAcceptances
+            }
             more = response.more || outbox.hasMore
         }
-        return changes
+        return (changes, owes)
     }
 
     private func reconcile() throws {
@@ -111,8 +119,8 @@ public final class CentreView: Sendable {
         }
     }
 
-    private func take(_ response: WireSyncResponse, _ outbox: Store.Outbox) throws -> Int {
-        guard !response.entries.isEmpty else { return 0 }
+    private func take(_ response: WireSyncResponse, _ outbox: Store.Outbox) throws -> DeliveryReport? {
+        guard !response.entries.isEmpty else { return nil }
         let cursors = outbox.cursors
         var follower = LogFollower(
             servingKey: hub.identity.servingKey.publicKey, organisation: hub.identity.organisation,
@@ -127,7 +135,7 @@ public final class CentreView: Sendable {
             response, cursors: Dictionary(cursors.map { ($0.channel, $0.sequence) }) { $1 }, atMilliseconds: hub.now())
         delivery.checkpoints = [tree.checkpoint]
         delivery.forgotten = tree.forgotten
-        return try store.take(delivery, as: identity).changes
+        return try store.take(delivery, as: identity)
     }
 
     private func publish() throws {

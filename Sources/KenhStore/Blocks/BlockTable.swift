@@ -14,8 +14,8 @@ struct BlockTable {
         let insert = try sql(
             """
             INSERT INTO kenh_block(hash, ch, branch, first_counter, changes, is_applied, sequence, accepted_at,
-                header, device_signature, officer_signature, detached, body, proof)
-            VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                header, device_signature, officer_signature, detached, body, proof, log_accepted_at)
+            VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?8)
             """)
         insert.bind(1, copying: block.hash.bytes)
         insert.bind(2, channel)
@@ -119,11 +119,14 @@ struct BlockTable {
         return try read.step() ? (read.isNull(0) ? nil : UInt64(clamping: read.int(0)), read.int(1)) : nil
     }
 
-    /// The earliest acceptance counts; the place is that in the log as it is now.
+    /// The earliest acceptance counts; the place is the newest in the log as it is now. What the log itself says is kept
+    /// beside it: where that is later, the log has to be told, see ``owed()``.
     func accept(_ hash: Hash256, _ acceptance: Delivery.Acceptance) throws(StoreError) {
         let update = try sql(
             """
-            UPDATE kenh_block SET sequence = ?2, accepted_at = min(coalesce(accepted_at, ?3), ?3),
+            UPDATE kenh_block SET sequence = max(coalesce(sequence, 0), ?2),
+                log_accepted_at = min(coalesce(log_accepted_at, ?3), ?3),
+                accepted_at = min(coalesce(accepted_at, ?3), ?3),
                 proof = CASE WHEN accepted_at < ?3 THEN coalesce(proof, ?4) ELSE coalesce(?4, proof) END
             WHERE hash = ?1
             """)
@@ -171,9 +174,31 @@ struct BlockTable {
         return accepted
     }
 
+    /// Blocks that were taken earlier than the log says, which a restore had made forget it.
+    func owed() throws(StoreError) -> [(hash: Hash256, proof: EntryProof)] {
+        let read = try sql(
+            """
+            SELECT hash, proof FROM kenh_block WHERE accepted_at < log_accepted_at AND proof IS NOT NULL ORDER BY seq
+            """)
+        defer { read.reset() }
+        var owed: [(hash: Hash256, proof: EntryProof)] = []
+        while try read.step() {
+            guard let hash = Hash256(bytes: read.bytes(0)) else { throw BranchIndex.damaged }
+            if let proof = EntryProof(stored: read.array(1)) { owed.append((hash, proof)) }
+        }
+        return owed
+    }
+
+    func owesAny() throws(StoreError) -> Bool {
+        let read = try sql("SELECT 1 FROM kenh_block WHERE accepted_at < log_accepted_at AND proof IS NOT NULL LIMIT 1")
+        defer { read.reset() }
+        return try read.step()
+    }
+
     /// Blocks above a place are unsent again; when they were accepted stays known.
     func forgetPlaces(channel: Int, above sequence: UInt64) throws(StoreError) {
-        let update = try sql("UPDATE kenh_block SET sequence = NULL WHERE ch = ? AND sequence > ?")
+        let update = try sql(
+            "UPDATE kenh_block SET sequence = NULL, log_accepted_at = NULL WHERE ch = ? AND sequence > ?")
         update.bind(1, channel)
         update.bind(2, Int64(clamping: sequence))
         try update.run()

@@ -62,6 +62,7 @@ extension Store {
     }
 
     /// Everything that the log had above the common places, in its order: statements whole, blocks by name and proof.
+    /// Then what it has, and once took earlier than it says.
     public func offers(above common: [String: LogRecord.Place]) throws(StoreError) -> [WireHandedBack] {
         try reading { core in
             let registry = common[ChannelName.registry]?.sequence ?? 0
@@ -74,6 +75,12 @@ extension Store {
                     offer.proof.objectHash = Data(hash.bytes)
                     offers.append(offer)
                 }
+            }
+            let offered = Set(offers.map(\.proof.objectHash))
+            for (hash, proof) in try core.blocks.owed() where !offered.contains(Data(hash.bytes)) {
+                var offer = WireHandedBack()
+                offer.proof = proof.wire
+                offers.append(offer)
             }
             return offers
         }

@@ -81,6 +81,8 @@ public struct DeliveryReport: Sendable, Equatable {
     public var sealed = SealReport()
     /// Blocks of this store's own replica that were not here: it is a restored copy, or somebody writes in another one.
     public var lostBlocks = 0
+    /// Whether the log has to be told that it had taken blocks earlier than it says.
+    public var owesAcceptances = false
 
     public init() {}
 }

@@ -187,6 +187,7 @@ public final class Store: Sendable {
     public func rows(_ sql: String, _ arguments: [Value] = []) throws(StoreError) -> [StoredRow] {
         do {
             return try queue.inDatabase { db in
+                try core.settle()
                 if !Self.onlyReads(sql) { core.capture(true) }
                 return try StoreTransaction(db: db).rows(sql, arguments)
             }
@@ -231,6 +232,7 @@ public final class Store: Sendable {
         try announce(merger.touchedTables, core, db)
         var report = merger.report
         report.sealed = sealed
+        report.owesAcceptances = try core.blocks.owesAny()
         return report
     }
 

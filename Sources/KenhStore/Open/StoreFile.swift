@@ -129,7 +129,7 @@ enum StoreFile {
     static func create(_ sql: StatementCache) throws(StoreError) {
         if try pragma(sql, "application_id") == SystemTables.applicationID {
             guard try pragma(sql, "user_version") < SystemTables.format else { return }
-            try sql.execute(SystemTables.checkpointDDL)
+            try sql.execute(SystemTables.upgradeDDL)
         } else {
             try sql.execute(SystemTables.ddl)
         }

@@ -19,11 +19,19 @@ enum SystemTables {
     /// "KENH" in ASCII.
     static let applicationID: Int64 = 0x4B45_4E48
 
-    /// Came with format 2.
-    static let checkpointDDL = """
+    /// What came with format 2: checkpoints, and when the log itself says that it took a block.
+    private static let checkpointDDL = """
         CREATE TABLE kenh_checkpoint(
             number INTEGER PRIMARY KEY, note TEXT NOT NULL, at INTEGER NOT NULL,
             is_contradicted INTEGER NOT NULL) STRICT;
+        """
+
+    private static let owedDDL =
+        "CREATE INDEX kenh_block_owed ON kenh_block(seq) WHERE accepted_at < log_accepted_at AND proof IS NOT NULL;"
+    static let upgradeDDL = """
+        \(checkpointDDL)
+        ALTER TABLE kenh_block ADD COLUMN log_accepted_at INTEGER;
+        \(owedDDL)
         """
 
     static let ddl = """
@@ -53,11 +61,13 @@ enum SystemTables {
         CREATE TABLE kenh_block(
             seq INTEGER PRIMARY KEY, hash BLOB NOT NULL UNIQUE, ch INTEGER NOT NULL, branch INTEGER,
             first_counter INTEGER NOT NULL, changes INTEGER NOT NULL, is_applied INTEGER NOT NULL,
-            sequence INTEGER, accepted_at INTEGER, proof BLOB, header BLOB NOT NULL, device_signature BLOB NOT NULL,
+            sequence INTEGER, accepted_at INTEGER, log_accepted_at INTEGER, proof BLOB,
+            header BLOB NOT NULL, device_signature BLOB NOT NULL,
             officer_signature BLOB NOT NULL, detached BLOB NOT NULL, body BLOB NOT NULL) STRICT;
         CREATE INDEX kenh_block_branch ON kenh_block(branch, first_counter);
         CREATE INDEX kenh_block_unsent ON kenh_block(seq) WHERE sequence IS NULL;
         CREATE INDEX kenh_block_sequence ON kenh_block(ch, sequence) WHERE sequence IS NOT NULL;
+        \(owedDDL)
         CREATE INDEX kenh_block_held ON kenh_block(seq) WHERE is_applied = 0;
         CREATE TABLE kenh_cell(code TEXT PRIMARY KEY NOT NULL, name TEXT NOT NULL) STRICT, WITHOUT ROWID;
         CREATE TABLE kenh_device(

@@ -20,6 +20,9 @@ public final class SimulatedNode {
     var losers: [LedgerPlace: Set<Value>]?
     /// The last pending change before a transaction of which nobody was told that it was done, where none was done since.
     var surePending: Int64?
+    /// The last pending change of the newest transaction that failed and may be there again after the next end: its frames
+    /// lie whole in a write-ahead log whose index knows better, as long as somebody has it open.
+    var failedPending: Int64?
     /// What had struck the disk when it was last looked at.
     var struck = RAMDisk.Tally()
 

@@ -81,7 +81,7 @@ extension Simulation {
         // is there as soon as the last process that knows better has ended.
         if isStruck { end(node) }
         let found = try lastPending(node)
-        guard found == before || found == after || found == node.surePending else {
+        guard [before, after, node.surePending, node.failedPending].contains(found) else {
             throw SimulationFailure("of changes \(before + 1) to \(after), those up to \(found) were kept")
         }
         let mayComeBack = isStruck && node.limits.durability == .writeAheadLog
@@ -93,6 +93,7 @@ extension Simulation {
             let result = enter(draft, node)
             ledger.doubt(node.number, after: first)
             node.surePending = surePending
+            node.failedPending = mayComeBack ? after : nil
             return result + ", unknown"
         }
         ledger.rollBack(draft)
@@ -100,7 +101,7 @@ extension Simulation {
     }
 
     private func enter(_ draft: LedgerDraft, _ node: SimulatedNode) -> String {
-        node.surePending = nil
+        (node.surePending, node.failedPending) = (nil, nil)
         for place in draft.seen.keys { node.losers?[place] = nil }
         ledger.commit(draft, by: node.number)
         return "\(draft.writes.count) values, \(draft.deleted.count) deletes"
