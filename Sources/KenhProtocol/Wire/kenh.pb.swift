@@ -571,7 +571,7 @@ public nonisolated struct WireSyncRequest: Sendable {
   /// of blocks in the answer; 0: the centre's own limit
   public var downLimitBytes: UInt32 = 0
 
-  /// send also the blocks that came from this device
+  /// send also the blocks that this device uploaded
   public var withOwnBlocks: Bool = false
 
   public var sentAtMs: Int64 = 0
@@ -618,7 +618,7 @@ public nonisolated struct WireSyncResponse: Sendable {
   /// one for each uploaded block, in order
   public var receipts: [WireReceipt] = []
 
-  /// registry first, then in the log's order
+  /// registry first, then channel by channel by name
   public var entries: [WireLogEntry] = []
 
   public var heads: [WireChannelHead] = []
@@ -918,7 +918,7 @@ public nonisolated struct WireCommonPlace: Sendable {
 }
 
 /// After its first line an audit file is a sequence of these, each behind its length as a varint: the index, the
-/// organisation, the entries in the log's order, checkpoints, and the seal.
+/// organisation, checkpoints, the entries in the log's order, and the seal.
 public nonisolated struct WireAuditRecord: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
