@@ -6,7 +6,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from checks import answers, merging, random_edits, refused_blocks, refused_requests, restores, vectors
+from checks import (
+    answers, liars, merging, random_edits, refused_blocks, refused_requests, restores, trees, vectors)
 from checks.results import Results
 from checks.world import World
 
@@ -29,7 +30,10 @@ def main() -> int:
             refused_requests.run(world)
             refused_blocks.run(world)
             answers.run(world)
+            trees.run(world)
+            liars.run(world)
             restores.run(world)
+            trees.run_lives(world)
         finally:
             world.close()
             if results.failed and results.verbose:

@@ -1,4 +1,4 @@
-"""Answers that a device has to refuse (README sections 3 and 7): tried on what the real centre sent."""
+"""Answers that a device has to refuse (README sections 3 and 8): tried on what the real centre sent."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -118,8 +118,8 @@ def _entries(cell: OtherCell) -> None:
         ("another signature of the newest", "badSignature", at(end, signature=bytes(64))),
         ("another epoch of the newest", "badSignature", at(end, epoch=bytes(16))),
         ("a kind that is not known", "unsupportedVersion", at(first, kind=9)),
-        ("a channel of the protocol's own", "brokenLink", at(first, channel="kenh/x", sequence=1)),
-        ("a short hash", "brokenLink", at(first, object_hash=bytes(31))),
+        ("a channel of the protocol's own", "malformed", at(first, channel="kenh/x", sequence=1)),
+        ("a short hash", "malformed", at(first, object_hash=bytes(31))),
         ("another block", "brokenLink", other_block),
         ("a block that its writer did not sign", "badSignature", other_signature),
         ("a block with another body", "malformed", other_body),

@@ -1,4 +1,4 @@
-"""Both clients write at the same time, and come to the same (README sections 5 to 10)."""
+"""Both clients write at the same time, and come to the same (README sections 5 to 11)."""
 
 import json
 
@@ -31,6 +31,7 @@ def run(world: World) -> None:
         ("unknown tables and columns are kept and forwarded", _unknown),
         ("values of every type, erasable ones, and one of another type", _values),
         ("one id in two channels", _two_channels),
+        ("a table of one channel shows no row of another", _strange_channel),
         ("a clock far ahead is bounded by the acceptance", _clocks),
         ("equal clocks: the order of replica, counter and hash", _ties),
         ("blocks out of order are held back", _out_of_order),
@@ -224,10 +225,27 @@ def _two_channels(world: World) -> None:
     world.other.seal(PLAN, delete("work_item", "twice"))
     world.settle()
     expect_equal(world.real.rows("work_item")["twice"]["channel"], "plan/P2", "what is left")
-    # A table whose rows all belong to one channel shows one of another channel, too.
-    world.other.seal("plan/P2", insert("unit", "strange", name="elsewhere"))
+
+
+def _strange_channel(world: World) -> None:
+    expect_equal(world.schema.tables["unit"].channel, ORG, "the channel of all units")
+    # One of the channels comes before the table's own.
+    strange = ("before/org", PLAN)
+    try:
+        for channel in strange:
+            world.other.seal(channel, insert("unit", "strange", name="elsewhere"))
+        # Kept, forwarded and in the digests, which are compared here, and in no table.
+        world.settle()
+        world.other.seal(ORG, insert("unit", "strange", name="here"))
+        world.settle()
+        expect_equal(world.real.rows("unit")["strange"]["name"], "here", "name")
+        for channel in strange:
+            expect_equal(len(world.third.store.row("unit", "strange", channel).writes), 1, f"writes in {channel}")
+    finally:
+        for channel in (*strange, ORG):
+            if world.other.store.row("unit", "strange", channel).is_shown:
+                world.other.seal(channel, delete("unit", "strange"))
     world.settle()
-    expect_equal(world.real.rows("unit")["strange"]["name"], "elsewhere", "name")
 
 
 def _clocks(world: World) -> None:

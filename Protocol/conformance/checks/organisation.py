@@ -128,6 +128,10 @@ class Centre(Program):
         """What it wrote to its standard error."""
         return (self.home.parent / "centre.log").read_text("utf-8", "replace")
 
+    def serving_key(self) -> SigningKey:
+        """Its key, to say what an honest centre does not."""
+        return SigningKey(bytes.fromhex((self.home / "keys" / "serving.key").read_text("ascii").split()[0]))
+
     def add_cell(self, code: str) -> None:
         """Enter a cell."""
         self.run("central", "cell", "add", code)

@@ -4,7 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from kenh_client import blocks, body, digest, enrolment, keys, log, values
+import make_tree_vectors
+from kenh_client import blocks, body, checkpoints, digest, enrolment, keys, log, tree, values
 from kenh_client.kenh_pb2 import Block
 from kenh_client.numbers import Reader
 from kenh_client.problems import Refused
@@ -33,6 +34,12 @@ def run(results: Results) -> None:
         _check_enrolment()
     with results.check("vector entries"):
         _check_entries()
+    with results.check("vector tree: roots and proofs"):
+        _check_trees()
+    with results.check("vector tree: a signed checkpoint"):
+        _check_checkpoint()
+    with results.check("vector tree: made anew, the same"):
+        expect_equal(make_tree_vectors.vectors(), _load("tree"), "vectors")
     with results.check("examples of README.md: fingerprint, code, entry"):
         _check_examples()
     with results.check("examples of README.md: digest"):
@@ -165,6 +172,59 @@ def _check_entries() -> None:
             bytes.fromhex(vector["previous"]), vector["kind"], vector["channel"], vector["sequence"],
             bytes.fromhex(vector["objectHash"]), vector["acceptedAtMs"])
         expect_equal(found.hex(), vector["entryHash"], f"sequence {vector['sequence']}")
+
+
+def _check_trees() -> None:
+    growing = tree.Tree()
+    trees = _load("tree")["trees"]
+    roots = [bytes.fromhex(vector["root"]) for vector in trees]
+    for size, vector in enumerate(trees):
+        expect_equal(vector["size"], size, "size")
+        expect_equal(growing.root, roots[size], f"root of {size}")
+        growing.append(bytes([size]) * 32)
+        for index, path in enumerate(vector["inclusion"]):
+            hashes = [bytes.fromhex(one) for one in path]
+            for place in range(size + 1):
+                found = tree.is_included(bytes([index]) * 32, place, size, roots[size], hashes)
+                expect_equal(found, place == index, f"leaf {index} of {size} at {place}")
+        for old, proof in enumerate(vector["consistency"], 1):
+            hashes = [bytes.fromhex(one) for one in proof]
+            for other in range(size + 1):
+                found = tree.goes_on(other, roots[other], size, roots[size], hashes)
+                wanted = other == old or (other in (0, size) and not proof and old in (0, size))
+                expect_equal(found, wanted, f"{size} from {other}, by the proof from {old}")
+            for wrong in _wrong(hashes):
+                expect(not tree.goes_on(old, roots[old], size, roots[size], wrong), f"{size} from {old}: a wrong proof")
+
+
+def _wrong(hashes: list[bytes]) -> list[list[bytes]]:
+    """Proofs with one thing changed."""
+    changed = [[*hashes[:i], bytes(32), *hashes[i + 1:]] for i in range(len(hashes))]
+    return [*changed, hashes + [bytes(32)], *([hashes[:-1], hashes[1:]] if hashes else [])]
+
+
+def _check_checkpoint() -> None:
+    vector = _load("tree")["checkpoint"]
+    key = keys.SigningKey(bytes.fromhex(vector["seed"]))
+    expect_equal(key.public.hex(), vector["servingKey"], "serving key")
+    expect_equal(keys.fingerprint(key.public).hex(), vector["organisation"], "organisation")
+    found = checkpoints.Checkpoint.read(vector["note"], key.public)
+    expect_equal(found.origin, f"kenh/{vector['organisation']}/{vector['epoch']}", "origin")
+    expect_equal(found.size, vector["size"], "size")
+    expect_equal(found.text, vector["text"], "text")
+    expect_equal(found.root.hex(), _load("tree")["trees"][found.size]["root"], "root")
+    expect_equal(checkpoints.key_id(found.origin, key.public).hex(), vector["keyID"], "key id")
+    expect_equal(found.signed(key), vector["note"], "the note, signed anew")
+    other = keys.SigningKey(bytes(32))
+    beside = vector["note"] + found.signed(other).rpartition("\n\n")[2]
+    expect_equal(checkpoints.Checkpoint.read(beside, key.public).size, found.size, "with another signature beside")
+    for place in range(len(vector["note"])):
+        changed = vector["note"][:place] + chr(ord(vector["note"][place]) ^ 1) + vector["note"][place + 1:]
+        try:
+            checkpoints.Checkpoint.read(changed, key.public)
+        except Refused:
+            continue
+        raise AssertionError(f"with character {place} changed it was taken")
 
 
 def _check_examples() -> None:

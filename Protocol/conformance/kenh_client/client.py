@@ -1,4 +1,4 @@
-"""Requests to the centre over HTTP, and enrolment (README sections 3, 4 and 11)."""
+"""Requests to the centre over HTTP, and enrolment (README sections 3, 4 and 12)."""
 
 import http.client
 import secrets

@@ -1,4 +1,4 @@
-"""Hybrid clocks (README section 9): milliseconds in the upper 48 bits, a tick in the lower 16."""
+"""Hybrid clocks (README section 10): milliseconds in the upper 48 bits, a tick in the lower 16."""
 
 TOLERANCE_MS = 300_000
 OFFSET_THRESHOLD_MS = 2_000

@@ -1,4 +1,4 @@
-"""The digest of a channel (README section 10)."""
+"""The digest of a channel (README section 11)."""
 
 from dataclasses import dataclass
 from functools import lru_cache

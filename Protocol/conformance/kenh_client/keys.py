@@ -25,6 +25,7 @@ REGISTRY_STATEMENT = "kenh-v1 registry statement"
 SERVING_CERTIFICATE = "kenh-v1 serving certificate"
 ENROLMENT = "kenh-v1 enrolment"
 LOG_ENTRY = "kenh-v1 log entry"
+AUDIT_SEAL = "kenh-v1 audit seal"
 
 _FIELD = 2**255 - 19
 _GROUP_ORDER = 2**252 + 27742317777372353535851937790883648493
@@ -91,7 +92,7 @@ class SigningKey:
         return self._key.sign(tagged(domain, message))
 
     def sign_untagged(self, base: bytes) -> bytes:
-        """Sign an HTTP signature base, which alone has no tag in front."""
+        """Sign an HTTP signature base or a note's text, which alone have no tag in front."""
         return self._key.sign(base)
 
     # Keys are never copied, so that a copied installation keeps its device.

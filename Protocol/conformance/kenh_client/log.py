@@ -1,4 +1,4 @@
-"""The centre's log: hashes of entries, proofs, and how a cursor follows it (README sections 5 and 7)."""
+"""The centre's log: hashes of entries, proofs, and how a cursor follows it (README sections 5 and 8)."""
 
 from dataclasses import dataclass
 
@@ -53,6 +53,8 @@ class Follower:
     sequence: int = 0
     log_hash: bytes = ZERO_HASH
     proofs: tuple[EntryProof, ...] = ()
+    # Up to where a checked path of the tree covers the entries (section 6).
+    covered: int = 0
 
     def cursor(self) -> Cursor:
         """As it travels."""
@@ -60,10 +62,10 @@ class Follower:
 
     def follow(self, entry: LogEntry, epoch: bytes) -> EntryProof:
         """Go on by one entry and return its proof; refuse an entry that does not continue the cursor."""
-        require(entry.channel == REGISTRY_CHANNEL or is_row_channel(entry.channel), "brokenLink", "a strange channel")
+        require(entry.channel == REGISTRY_CHANNEL or is_row_channel(entry.channel), "malformed", "a strange channel")
         require(entry.sequence == self.sequence + 1, "brokenLink", "the entry does not continue the cursor")
         require(epoch == self.epoch, "brokenLink", "the log has another life than the cursor")
-        require(len(entry.object_hash) == 32, "brokenLink", "a hash has 32 bytes")
+        require(len(entry.object_hash) == 32, "malformed", "a hash has 32 bytes")
         proof = EntryProof(
             epoch=entry.epoch or epoch, kind=entry.kind, channel=entry.channel, sequence=entry.sequence,
             object_hash=entry.object_hash, accepted_at_ms=entry.accepted_at_ms, previous=self.log_hash,

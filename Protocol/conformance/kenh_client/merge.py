@@ -1,4 +1,4 @@
-"""Rows and how changes merge into them (README section 8). Pure: nothing is read or written elsewhere."""
+"""Rows and how changes merge into them (README section 9). Pure: nothing is read or written elsewhere."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field

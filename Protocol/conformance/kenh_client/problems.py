@@ -1,8 +1,8 @@
-"""What can be wrong with bytes or answers (README section 11)."""
+"""What can be wrong with bytes or answers (README section 12)."""
 
 
 class Refused(Exception):
-    """Something that a check of the protocol refuses; `code` is one of section 11."""
+    """Something that a check of the protocol refuses; `code` is one of section 12."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(f"{code}: {message}")
@@ -10,7 +10,7 @@ class Refused(Exception):
 
 
 class HeldBack(Exception):
-    """A block cannot be merged yet, because something that it builds on is not here (section 7)."""
+    """A block cannot be merged yet, because something that it builds on is not here (section 8)."""
 
 
 def require(condition: bool, code: str, message: str) -> None:

@@ -1,4 +1,4 @@
-"""Comparing logs after a restore, and handing back what the centre lost (README section 6, “Reconcile”)."""
+"""Comparing logs after a restore, and handing back what the centre lost (README section 7, “Reconcile”)."""
 
 from .client import PROTOCOL, CentreClient
 from .keys import ZERO_HASH
@@ -34,7 +34,8 @@ class Reconciliation:
     def _once(self) -> int:
         self._epoch = b""
         self._receipts = {}
-        compared = self._ask(self._places(), self._own_statements())
+        checkpoint = self.store.checkpoint.note if self.store.checkpoint else ""
+        compared = self._ask(self._places(), self._own_statements(), checkpoint)
         common = {place.channel: place for place in compared.common}
         held = self._held_above(common)
         offers = [HandedBack(proof=h.proof, registry=h.registry) if h.HasField("registry") else
@@ -46,9 +47,11 @@ class Reconciliation:
         self._adopt(common)
         return len(handed)
 
-    def _ask(self, places: list[ChannelPlaces], handed_back: list[HandedBack]) -> ReconcileResponse:
+    def _ask(self, places: list[ChannelPlaces], handed_back: list[HandedBack],
+             checkpoint: str = "") -> ReconcileResponse:
         request = ReconcileRequest(
-            protocol=PROTOCOL, replica=self.store.replica, places=places, handed_back=handed_back)
+            protocol=PROTOCOL, replica=self.store.replica, places=places, handed_back=handed_back,
+            checkpoint=checkpoint)
         response = self.client.post("/v1/reconcile", request, ReconcileResponse)
         if self._epoch not in (b"", response.epoch):
             raise _BeginAnew

@@ -12,11 +12,13 @@ class TableRule:
     name: str
     columns: dict[str, ColumnRule]
     has_text_ids: bool = True
-    # The channel into which all its rows are written, or none where each row says its own.
+    # The channel to which all its rows belong, or none where each row says its own.
     channel: str | None = None
 
-    def may_show(self, row_id: str | bytes) -> bool:
-        """Whether the table can have the id (section 12, “id”)."""
+    def may_show(self, row_id: str | bytes, channel: str) -> bool:
+        """Whether the table shows rows of this id (section 14, “id”) and channel (section 9, “Shown”)."""
+        if self.channel not in (None, channel):
+            return False
         if isinstance(row_id, str):
             return self.has_text_ids and len(row_id) <= 1_000
         return not self.has_text_ids and len(row_id) == 16

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from . import blocks, digest
 from .body import INSERT, MAX_DECODED_BYTES, Body, Change, Pin, Reference
+from .checkpoints import Checkpoint
 from .clocks import claim
 from .digest import Column
 from .keys import ZERO_HASH, SigningKey
@@ -85,6 +86,10 @@ class Store:
         self.rows: dict[RowKey, Row] = {}
         self.followers: dict[str, Follower] = {}
         self.epoch = b""
+        # The newest that the centre showed, and those that it went back on.
+        self.checkpoint: Checkpoint | None = None
+        self.forgotten: list[Checkpoint] = []
+        self.contradictions: list[tuple[Checkpoint, Checkpoint]] = []
         self.statements: dict[bytes, SignedStatement] = {}
         self.cells: dict[str, str] = {}
         self.devices: dict[bytes, str] = {}
@@ -98,7 +103,7 @@ class Store:
     # ------------------------------------------------------------ reading
 
     def digest(self, channel: str) -> bytes:
-        """The digest of a channel (section 10)."""
+        """The digest of a channel (section 11)."""
         total = digest.EMPTY
         for (table, row_id, row_channel), row in self.rows.items():
             if row_channel == channel:
@@ -110,11 +115,11 @@ class Store:
         return {block.header.channel for block in self.blocks.values()}
 
     def shown(self, table: str) -> dict[str | bytes, tuple[str, dict[str, Plain]]]:
-        """The rows that a declared table shows, by id: channel and values (section 8, “Shown”)."""
+        """The rows that a declared table shows, by id: channel and values (section 9, “Shown”)."""
         rule = self.schema.tables[table]
         found: dict[str | bytes, tuple[str, dict[str, Plain]]] = {}
         for (name, row_id, channel), row in self.rows.items():
-            if name != table or not row.is_shown or not rule.may_show(row_id):
+            if name != table or not row.is_shown or not rule.may_show(row_id, channel):
                 continue
             # One id in two channels: the lower name has the row.
             if row_id not in found or channel < found[row_id][0]:
@@ -243,8 +248,21 @@ class Store:
         elif what == "replica_added":
             self.replicas.setdefault(statement.replica_added.replica, statement.replica_added.device_key)
 
+    def keep_checkpoint(self, shown: Checkpoint, goes_on: bool) -> None:
+        """Go on from this one. What another life of the log had shown, and this one does not have, is told."""
+        if self.checkpoint and not goes_on:
+            self.forgotten.append(self.checkpoint)
+            self.reports.append(f"the log forgot {self.checkpoint.size} entries that it had shown")
+        self.checkpoint = shown
+
+    def keep_contradiction(self, known: Checkpoint, shown: Checkpoint) -> None:
+        """Keep both as proof, tell people, and go on from the last that was shown."""
+        self.contradictions.append((known, shown))
+        self.reports.append("the log was rewritten: two of its checkpoints contradict each other")
+        self.checkpoint = shown
+
     def renew_replica(self) -> None:
-        """Begin a new writing life: this store is an older copy, or there are two of it (section 6)."""
+        """Begin a new writing life: this store is an older copy, or there are two of it (section 7)."""
         self.replica = secrets.token_bytes(16)
         self.own_tips = {}
 

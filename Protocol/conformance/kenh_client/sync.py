@@ -1,13 +1,14 @@
-"""A sync: blocks up, entries down, digests compared (README sections 6 and 7)."""
+"""A sync: blocks up, entries down, digests compared (README sections 6, 7 and 8)."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from . import blocks
+from .checkpoints import Checkpoint, Contradiction, TreeCheck
 from .client import PROTOCOL, CentreClient, CentreProblem, wall_clock
 from .clocks import offset
 from .kenh_pb2 import (
-    VERDICT_ACCEPTED, VERDICT_ALREADY_HAD, VERDICT_HELD_BACK, VERDICT_INVALID, Cursor, EntryProof, LogEntry, Receipt,
-    RegistryStatement, SyncRequest, SyncResponse)
+    VERDICT_ACCEPTED, VERDICT_ALREADY_HAD, VERDICT_HELD_BACK, VERDICT_INVALID, ChannelHead, Cursor, EntryProof,
+    LogEntry, ProofRequest, ProofResponse, Receipt, RegistryStatement, SyncRequest, SyncResponse)
 from .keys import BLOCK_DEVICE, LOG_ENTRY, REGISTRY_STATEMENT, check_signature
 from .log import (
     BLOCK_ENTRY, REGISTRY_CHANNEL, REGISTRY_ENTRY, VERDICT_ENTRY, Follower, check_proof, proof_hash, statement_hash)
@@ -62,9 +63,10 @@ class Sync:
             except LacksOwnBlocks:
                 self._with_own_blocks = True
                 continue
-            except (MustReconcile, CentreProblem) as error:
-                may_be_restored = isinstance(error, MustReconcile) or error.code in ("logMismatch", "unknownDevice")
-                if reconciled or not may_be_restored:
+            except (MustReconcile, Contradiction, CentreProblem) as error:
+                if reconciled and isinstance(error, Contradiction):
+                    self.store.keep_contradiction(error.known, error.shown)
+                if reconciled or not _may_be_restored(error):
                     raise
                 self.report.handed_back = Reconciliation(self.store, self.client).run()
                 reconciled = True
@@ -77,7 +79,8 @@ class Sync:
         """What the next round trip asks."""
         request = SyncRequest(
             protocol=PROTOCOL, replica=self.store.replica, with_own_blocks=self._with_own_blocks,
-            down_limit_bytes=self.down_limit_bytes, sent_at_ms=wall_clock(), schema_version=1)
+            down_limit_bytes=self.down_limit_bytes, sent_at_ms=wall_clock(), schema_version=1,
+            tree_size=self.store.checkpoint.size if self.store.checkpoint else 0)
         request.cursors.extend(f.cursor() for f in self.store.followers.values() if f.sequence > 0)
         request.receipts.extend(self._newest_receipts())
         request.blocks.extend(block.message for block in self._uploads())
@@ -115,6 +118,12 @@ class Sync:
         sent_ms = wall_clock()
         response = self.client.post("/v1/sync", request, SyncResponse)
         self.offset_ms = offset(response.time_ms, sent_ms, wall_clock())
+        plan = EntryCheck(self.store, self.client.serving_key, response.epoch)
+        for entry in response.entries:
+            plan.check(entry)
+        plan.check_newest()
+        shown, is_known = self._check_tree(request, response, plan)
+        self._cover(request, response, plan, shown, is_known)
         require(len(response.receipts) == len(uploads), "malformed", "there is not one receipt for each block")
         for block, receipt in zip(uploads, response.receipts):
             # Of a block whose outside is wrong the centre does not make a hash.
@@ -124,9 +133,40 @@ class Sync:
         refused = any(receipt.verdict == VERDICT_INVALID for receipt in response.receipts)
         if not refused and any(receipt.verdict == VERDICT_HELD_BACK for receipt in response.receipts):
             raise MustReconcile
-        self._take_entries(response)
+        self._take_entries(response, plan)
+        self.store.keep_checkpoint(shown, is_known)
         self.report.merged += self.store.merge()
         return response
+
+    def _check_tree(
+        self, request: SyncRequest, response: SyncResponse, plan: "EntryCheck"
+    ) -> tuple[Checkpoint, bool]:
+        check = TreeCheck(self.store.organisation, self.client.serving_key, self.store.checkpoint)
+        return check.check(response, {cursor.channel: cursor.sequence for cursor in request.cursors}, plan.reached)
+
+    def _cover(self, request: SyncRequest, response: SyncResponse, plan: "EntryCheck", shown: Checkpoint,
+               is_known: bool) -> None:
+        """Note up to where the tree covers each channel, and ask where it does not though the log ends there."""
+        cursors = {cursor.channel: cursor.sequence for cursor in request.cursors}
+        for head in response.heads:
+            follower = plan.followers.get(head.channel) or self.store.followers.get(head.channel)
+            if follower is None or follower.sequence < head.sequence:
+                continue
+            covered = follower.covered if is_known else 0
+            if cursors.get(head.channel, 0) == head.sequence and covered < head.sequence:
+                self._ask_proof(head, shown)
+            follower.covered = head.sequence
+
+    def _ask_proof(self, head: ChannelHead, shown: Checkpoint) -> None:
+        """That the entry at which a cursor stands is in the tree: no path to it or beyond it was ever checked."""
+        place = Cursor(channel=head.channel, sequence=head.sequence)
+        request = ProofRequest(protocol=PROTOCOL, entry=place, tree_size=shown.size)
+        response = self.client.post("/v1/proof", request, ProofResponse)
+        check = TreeCheck(self.store.organisation, self.client.serving_key, shown)
+        found, goes_on = check.goes_on(response.checkpoint, bytes.fromhex(shown.origin[-32:]), response.consistency)
+        require(goes_on and proof_hash(response.proof) == head.log_hash
+                and found.has(head.log_hash, response.position, response.inclusion),
+                "brokenLink", f"the newest entry of {head.channel} is not in the tree")
 
     def _take_receipt(self, block_hash: bytes, receipt: Receipt) -> None:
         if receipt.verdict in (VERDICT_ACCEPTED, VERDICT_ALREADY_HAD):
@@ -138,13 +178,9 @@ class Sync:
         kept.append(receipt)
         self._refused.add(block_hash)
 
-    def _take_entries(self, response: SyncResponse) -> None:
-        """Check all entries before anything of them is kept."""
+    def _take_entries(self, response: SyncResponse, plan: "EntryCheck") -> None:
+        """Keep the entries, all of which were checked."""
         store = self.store
-        plan = EntryCheck(store, self.client.serving_key, response.epoch)
-        for entry in response.entries:
-            plan.check(entry)
-        plan.check_newest()
         lacking = any(object_hash not in store.blocks for object_hash in plan.without_block)
         if lacking and not self._with_own_blocks:
             raise LacksOwnBlocks
@@ -174,6 +210,10 @@ class Sync:
                 (self.report.equal if equal else self.report.unequal).append(head.channel)
 
 
+def _may_be_restored(error: Exception) -> bool:
+    return not isinstance(error, CentreProblem) or error.code in ("logMismatch", "unknownDevice")
+
+
 def check_receipt(receipt: Receipt, serving_key: bytes) -> None:
     """Refuse a receipt whose proof is not good, or is for something else than it says."""
     proof = receipt.proof
@@ -183,7 +223,7 @@ def check_receipt(receipt: Receipt, serving_key: bytes) -> None:
 
 
 class EntryCheck:
-    """Checks the entries of one response (section 7, “Cell, the entries of a response”)."""
+    """Checks the entries of one response (section 8, “Cell, the entries of a response”)."""
 
     def __init__(self, store: Store, serving_key: bytes, epoch: bytes) -> None:
         self.followers: dict[str, Follower] = {}
@@ -200,7 +240,7 @@ class EntryCheck:
         known = self._store.followers.get(entry.channel)
         if entry.channel not in self.followers:
             self.followers[entry.channel] = (
-                Follower(known.channel, known.epoch, known.sequence, known.log_hash, known.proofs)
+                replace(known)
                 if known and known.sequence > 0 else Follower(entry.channel, self._epoch))
         try:
             proof = self.followers[entry.channel].follow(entry, self._epoch)
@@ -223,6 +263,11 @@ class EntryCheck:
         for follower in self.followers.values():
             proof = follower.proofs[-1]
             check_signature(self._serving_key, LOG_ENTRY, proof.epoch + proof_hash(proof), proof.signature)
+
+    def reached(self, channel: str) -> tuple[int, bytes]:
+        """Where the channel was followed to, with these entries."""
+        follower = self.followers.get(channel) or self._store.followers.get(channel)
+        return (follower.sequence, follower.log_hash) if follower else (0, b"")
 
     def _check_registry(self, entry: LogEntry) -> None:
         signed = entry.registry

@@ -1,4 +1,4 @@
-"""Values of columns (README section 8, “Values”; block-format.md, “Erasable columns”)."""
+"""Values of columns (README section 9, “Values”; block-format.md, “Erasable columns”)."""
 
 import math
 import struct
