@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 from checks import (
-    answers, liars, merging, random_edits, refused_blocks, refused_requests, restores, trees, vectors)
+    answers, audits, liars, merging, random_edits, refused_blocks, refused_requests, restores, trees, vectors)
 from checks.results import Results
 from checks.world import World
 
@@ -34,6 +34,7 @@ def main() -> int:
             liars.run(world)
             restores.run(world)
             trees.run_lives(world)
+            audits.run(world, arguments.seed)
         finally:
             world.close()
             if results.failed and results.verbose:

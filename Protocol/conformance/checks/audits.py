@@ -1,0 +1,219 @@
+"""Audit files of the real centre, checked by the other client's own reader (README section 13)."""
+
+import hashlib
+import os
+import random
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from kenh_client.audit import MAGIC, split_notes, verify
+from kenh_client.checkpoints import Checkpoint
+from kenh_client.enrolment import check_certificate
+from kenh_client.kenh_pb2 import AuditOrganisation, AuditRecord, AuditSeal, ServingCertificate, SignedStatement
+from kenh_client.keys import AUDIT_SEAL, SERVING_CERTIFICATE, SigningKey, fingerprint
+from kenh_client.numbers import Reader, string
+from kenh_client.problems import Refused
+
+from .organisation import insert
+from .results import expect, expect_equal
+from .world import World
+
+COPIES = 20
+
+
+def run(world: World, seed: int) -> None:
+    """Export once, then look at copies."""
+    path = world.centre.home.parent / "whole.audit"
+    with world.results.check("audit file: the real export is good, and holds the whole log"):
+        _good(world, path)
+    with world.results.check(f"audit file: {COPIES} copies with one byte changed are found out (seed {seed})"):
+        _changed(world, path.read_bytes(), seed)
+    with world.results.check("audit file: cut, doubled and reordered copies are found out"):
+        _cut(path.read_bytes())
+    with world.results.check("audit file: what a centre may have sealed that is not its log"):
+        _sealed(world, path.read_bytes())
+    with world.results.check("audit file: checkpoints of cells, and a log that contradicts them"):
+        _checkpoints(world, path.read_bytes())
+
+
+def _good(world: World, path: Path) -> None:
+    world.settle()
+    world.centre.run("audit", "export", str(path))
+    report = verify(path.read_bytes(), organisation=world.other.store.organisation)
+    expect_equal(report.entries, world.other.store.checkpoint.size, "entries")
+    expect_equal(report.blocks, len(world.other.store.blocks), "blocks")
+    changes = sum(block.header.count for block in world.other.store.blocks.values())
+    expect_equal(report.changes, changes, "changes")
+    expect(_is_good(world, path), "the program refuses its own export")
+    world.results.note(f"{path.stat().st_size} bytes, {report.entries} entries")
+
+
+def _is_good_with(content: bytes, note: str) -> bool:
+    try:
+        verify(content, (note,))
+    except Refused:
+        return False
+    return True
+
+
+@contextmanager
+def _without_stderr() -> Iterator[None]:
+    """The parser of messages says there, too, what it refuses."""
+    kept, nothing = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nothing)
+
+
+def _is_good(world: World, path: Path, *options: str) -> bool:
+    """What the program itself says of a file."""
+    command = [str(world.centre.binary), "audit", "verify", str(path), *options]
+    return subprocess.run(command, capture_output=True, timeout=60, check=False).returncode == 0
+
+
+def _refusal(what: str, content: bytes, notes: tuple[str, ...] = ()) -> None:
+    try:
+        with _without_stderr():
+            verify(content, notes)
+    except Refused:
+        return
+    raise AssertionError(f"{what} was taken")
+
+
+def _changed(world: World, content: bytes, seed: int) -> None:
+    dice = random.Random(seed)
+    copy = world.centre.home.parent / "copy.audit"
+    for _ in range(COPIES):
+        place = dice.randrange(len(content))
+        changed = bytearray(content)
+        changed[place] ^= dice.randrange(1, 256)
+        what = f"byte {place}, {content[place]:02x} to {changed[place]:02x},"
+        _refusal(what, bytes(changed))
+        copy.write_bytes(changed)
+        expect(not _is_good(world, copy), f"{what} was taken by the program")
+
+
+def _cut(content: bytes) -> None:
+    records = _split(content)
+    for what, changed in (
+        ("a file without its last byte", content[:-1]),
+        ("a file with a byte more", content + b"\0"),
+        ("a file without a seal", MAGIC + b"".join(records[:-1])),
+        ("a file with two seals", content + records[-1]),
+        ("a file without its organisation", MAGIC + b"".join(records[:1] + records[2:])),
+        ("a file without an entry", MAGIC + b"".join(records[:-2] + records[-1:])),
+        ("a file with an entry twice", MAGIC + b"".join(records[:-1] + records[-2:])),
+        ("a file with two entries in another order",
+         MAGIC + b"".join(records[:-3] + [records[-2], records[-3], records[-1]])),
+        ("a file without its index", MAGIC + b"".join(records[1:])),
+        ("a file of nothing", MAGIC),
+        ("another first line", b"Kenh audit 2\n" + content[len(MAGIC):]),
+    ):
+        _refusal(what, changed)
+
+
+def _sealed(world: World, content: bytes) -> None:
+    """Everything is signed as it should be, by the centre or by somebody else."""
+    key, other = world.centre.serving_key(), SigningKey()
+    records = _split(content)[:-1]
+    first = next(place for place, record in enumerate(records) if _read(record).HasField("entry"))
+    head, entries = records[:first], records[first:]
+    newest = Checkpoint.read(_read(head[-1]).checkpoint, key.public)
+    lie = _record(checkpoint=replace(newest, root=bytes(32)).signed(key))
+    own = check_certificate(*_organisation(head), b"")
+    certificate = ServingCertificate(
+        organisation=fingerprint(other.public), serving_key=other.public, name=own.name).SerializeToString()
+    # Whoever makes such a file writes the index that fits.
+    index = _read(head[0]).index.replace(own.organisation.hex(), fingerprint(other.public).hex())
+    stranger = _record(organisation=AuditOrganisation(root_key=other.public, serving_certificate=SignedStatement(
+        statement=certificate, signature=other.sign(SERVING_CERTIFICATE, certificate))))
+    copy = world.centre.home.parent / "copy.audit"
+    wrong = []
+    for what, is_good, content_records, sealer in (
+        ("the file as it is", True, records, key),
+        ("a seal by another", False, records, other),
+        ("no checkpoint over the whole", False, head[:-1] + entries, key),
+        ("a checkpoint that contradicts", False, [*head, lie, *entries], key),
+        ("a checkpoint that contradicts, behind the entries", False, [*records, lie], key),
+        ("a contradicting checkpoint alone, behind the entries", False, [*head[:-1], *entries, lie], key),
+        ("a missing entry at the end", False, records[:-1], key),
+        ("another organisation half-way", False, [_record(index=index), *records[1:], stranger], other),
+    ):
+        made = _seal(content_records, sealer)
+        copy.write_bytes(made)
+        if is_good:
+            verify(made)
+        else:
+            _refusal(what, made)
+        if _is_good(world, copy) != is_good:
+            wrong.append(what)
+    expect_equal(wrong, [], "where the program says otherwise")
+
+
+def _organisation(records: list[bytes]) -> tuple[bytes, SignedStatement]:
+    """Root key and certificate."""
+    found = next(_read(record).organisation for record in records if _read(record).HasField("organisation"))
+    return found.root_key, found.serving_certificate
+
+
+def _read(record: bytes) -> AuditRecord:
+    reader = Reader(record)
+    return AuditRecord.FromString(reader.string(len(record), "a record"))
+
+
+def _record(**what: object) -> bytes:
+    return string(AuditRecord(**what).SerializeToString(deterministic=True))
+
+
+def _seal(records: list[bytes], key: SigningKey) -> bytes:
+    content = MAGIC + b"".join(records)
+    seal = AuditSeal(hash=hashlib.sha256(content).digest()).SerializeToString()
+    return content + _record(seal=SignedStatement(statement=seal, signature=key.sign(AUDIT_SEAL, seal)))
+
+
+def _split(content: bytes) -> list[bytes]:
+    """The records, each with its length."""
+    records = []
+    reader = Reader(content)
+    reader.place = len(MAGIC)
+    while reader.place < len(content):
+        records.append(string(reader.string(len(content), "a record")))
+    return records
+
+
+def _checkpoints(world: World, content: bytes) -> None:
+    path, notes_path = world.centre.home.parent / "whole.audit", world.centre.home.parent / "kept.notes"
+    key = world.centre.serving_key()
+    notes = split_notes(world.real.run("audit", "checkpoints"))
+    expect(notes, "the real cell keeps no checkpoint")
+    # Of those that cells keep some are of lives that were forgotten: both say the same of each.
+    own = [kept.note for cell in (world.other, world.third) for kept in (*cell.store.forgotten, cell.store.checkpoint)]
+    verdicts = set()
+    for note in {*notes, *own}:
+        notes_path.write_text(note, "utf-8")
+        checkpoint = Checkpoint.read(note, key.public)
+        verdicts.add(is_good := _is_good_with(content, note))
+        expect_equal(_is_good(world, path, "--checkpoints", str(notes_path)), is_good,
+                     f"what the program says of a checkpoint over {checkpoint.size} entries")
+    expect(True in verdicts, "no checkpoint of a cell is of the file's log")
+    newest = Checkpoint.read(notes[-1], key.public)
+    expect(_is_good_with(content, newest.note), "the newest checkpoint of the real cell is not of the file's log")
+    # What was signed, and is not in the file: in the life that goes on nothing excuses it.
+    for what, lie in (
+        ("another root", replace(newest, root=bytes(32))),
+        ("more entries", replace(newest, size=newest.size + 1_000)),
+        ("a checkpoint of nobody's", replace(newest, root=newest.root)),
+    ):
+        signer = world.other.client.key if "nobody" in what else key
+        _refusal(what, content, (lie.signed(signer),))
+    # The file is older than what comes now: the rest is missing, and the checkpoint says so.
+    world.other.seal("org", insert("unit", "after the export"))
+    world.settle()
+    _refusal("an older file", content, (world.other.store.checkpoint.note,))
