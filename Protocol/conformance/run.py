@@ -35,6 +35,7 @@ def main() -> int:
             restores.run(world)
             trees.run_lives(world)
             audits.run(world, arguments.seed)
+            refused_blocks.run_last(world)
         finally:
             world.close()
             if results.failed and results.verbose:

@@ -1,7 +1,7 @@
-"""Blocks that the centre has to refuse or hold back, by their receipts (README section 7; block-format.md)."""
+"""Blocks that the centre has to refuse or hold back, by their receipts (README section 8; block-format.md)."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import zstandard
 
@@ -13,6 +13,7 @@ from kenh_client.keys import BODY, SigningKey, tagged_hash
 from kenh_client.kenh_pb2 import (
     VERDICT_ACCEPTED, VERDICT_HELD_BACK, VERDICT_INVALID, Block, BlockHeader, Receipt, SyncRequest, SyncResponse)
 from kenh_client.store import StoredBlock
+from kenh_client.values import Commitment
 
 from .organisation import insert
 from .refused_requests import unchanged
@@ -63,10 +64,13 @@ class Draft:
         return block
 
 
+Drafts = Callable[[], dict[str, Draft]]
+
+
 def run(world: World) -> None:
     """All refusals; each leaves the log as it was."""
-    cases = _Cases(world)
-    for name, wanted, drafts in (
+    cases = _Cases(world, CHANNEL)
+    _refuse(cases, (
         ("a block of another organisation", "wrongOrganisation", cases.organisation),
         ("a block of a format that is not known", "unsupportedVersion", cases.formats),
         ("blocks whose outside is wrong", "malformed", cases.outsides),
@@ -78,32 +82,61 @@ def run(world: World) -> None:
         ("counters that jump, and other broken links", "brokenLink", cases.links),
         ("frames that are cut, doubled or of another size", "compression", cases.frames),
         ("bodies that do not follow the format", "malformed", cases.bodies),
-    ):
-        with world.results.check(f"refused: {name}"), unchanged(world):
-            for what, draft in drafts().items():
-                receipt = cases.receipt(draft.block())
-                expect_equal((receipt.verdict, receipt.code), (VERDICT_INVALID, wanted), f"{what} ({receipt.message})")
-                expect(receipt.message and not receipt.HasField("proof"), f"{what}: a refusal with a proof")
+    ))
     with world.results.check("held back: blocks that build on what is not here"), unchanged(world):
         for what, draft in cases.missing().items():
             receipt = cases.receipt(draft.block())
             expect_equal((receipt.verdict, receipt.code), (VERDICT_HELD_BACK, "missing"), what)
     with world.results.check("a bad block does not fail the good ones beside it"):
         cases.beside()
-    with world.results.check("taken: unknown fields of a header, a frame with a checksum"):
+    with world.results.check("taken: what nobody has to write and everybody has to read"):
         cases.taken()
+
+
+def run_last(world: World) -> None:
+    """Refusals of what nobody could ever merge: if it was taken, nothing after it could be compared."""
+    cases = _Cases(world, "refusals/last")
+    _refuse(cases, (
+        ("detached values of a body without commitments", "malformed", cases.detached),
+        ("frames with a larger window", "compression", cases.windows),
+        ("groups that do not begin where the one before ended", "brokenLink", cases.groups),
+    ))
+    with world.results.check("taken: groups of a fork, each branch in itself"):
+        cases.forked_groups()
+
+
+def _refuse(cases: "_Cases", refused: tuple[tuple[str, str, Drafts], ...]) -> None:
+    for name, wanted, drafts in refused:
+        with cases.world.results.check(f"refused: {name}"), unchanged(cases.world):
+            for what, draft in drafts().items():
+                receipt = cases.receipt(draft.block())
+                expect_equal((receipt.verdict, receipt.code), (VERDICT_INVALID, wanted), f"{what} ({receipt.message})")
+                expect(receipt.message and not receipt.HasField("proof"), f"{what}: a refusal with a proof")
+
+
+def _replaced(plain: bytes, old: bytes, new: bytes) -> bytes:
+    expect(plain.count(old) == 1, "the body is not as expected")
+    return plain.replace(old, new)
+
+
+def _frame(plain: bytes, window: int) -> bytes:
+    """One frame of one raw block, with this window descriptor and a content size of four bytes."""
+    return b"".join((bytes.fromhex("28b52ffd80"), bytes([window]), len(plain).to_bytes(4, "little"),
+                     (len(plain) << 3 | 1).to_bytes(3, "little"), plain))
 
 
 class _Cases:
     """Drafts by what is wrong with them."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, channel: str) -> None:
         self.world = world
         self.cell = world.other
-        (self.before,) = self.cell.seal(CHANNEL, insert("work_item", "X1", title="good"))
-        (self.elsewhere,) = self.cell.seal("refusals/2", insert("work_item", "X2"))
-        (self.of_third,) = world.third.seal(CHANNEL, insert("work_item", "X3"))
-        self.cell.upload(self.before, self.elsewhere)
+        (self.before,) = self.cell.seal(channel, insert("work_item", "X1", title="good"))
+        (self.elsewhere,) = self.cell.seal(f"{channel}/2", insert("work_item", "X2"))
+        (self.of_third,) = world.third.seal(channel, insert("work_item", "X3"))
+        self.opening, closing = self.cell.seal(
+            f"{channel}/groups", insert("work_item", "X6"), insert("work_item", "X7"), changes_per_block=1)
+        self.cell.upload(self.before, self.elsewhere, self.opening, closing)
         world.third.upload(self.of_third)
         self.clock = clock_at(wall_clock())
         self.pin = Pin(self.of_third.header.replica, 1, self.of_third.hash[:16])
@@ -233,6 +266,37 @@ class _Cases:
             "an infinite real": self.draft(self.change(INSERT, values={"weight": float("inf")})),
         }
 
+    def detached(self) -> dict[str, Draft]:
+        def with_detached(content: bytes) -> Draft:
+            return self.draft(message=lambda block: setattr(block, "detached", content))
+
+        return {"of no items": with_detached(b"\0"), "of one": with_detached(b"\1\0"), "garbage": with_detached(b"x")}
+
+    def windows(self) -> dict[str, Draft]:
+        return {
+            f"window {byte:02x}": self.draft(frame=lambda frame, plain, byte=byte: _frame(plain, byte))
+            for byte in (0x69, 0x70, 0x78, 0xFF)}
+
+    def groups(self) -> dict[str, Draft]:
+        after_open = replace(self.draft(), before=self.opening)
+        fresh = {"first_counter": 1, "previous": bytes(32), "channel": "refusals/fresh"}
+        drafts = {}
+        for group in (0, 2):
+            drafts[f"{group} after an end"] = self.with_field(group=group)
+            drafts[f"{group} at first"] = self.draft(self.change(INSERT, row_id="X8"), fields=fresh | {"group": group})
+        for group in (1, 3):
+            drafts[f"{group} within a group"] = replace(after_open, fields={"group": group})
+        return drafts
+
+    def forked_groups(self) -> None:
+        opening, *_ = self.cell.seal(
+            "refusals/forked", *(insert("work_item", f"X{n}") for n in (9, 10)), changes_per_block=1)
+        self.cell.sync()
+        branch = replace(self.draft(), before=opening, fields={"group": 2})
+        receipt = self.receipt(branch.block())
+        expect_equal(receipt.verdict, VERDICT_ACCEPTED, f"the other end of the group ({receipt.message})")
+        self.world.settle()
+
     def missing(self) -> dict[str, Draft]:
         replica = self.of_third.header.replica
         return {
@@ -253,13 +317,39 @@ class _Cases:
         self.world.settle()
 
     def taken(self) -> None:
+        digits = b"0123456789abcdef" * 2
+
+        def with_unused_table(plain: bytes) -> bytes:
+            table = b"\x09work_item\0\1\5title"
+            return _replaced(plain, b"\1\1" + table, b"\1\2" + table + b"\3zzz\0\0")
+
         checked = zstandard.ZstdCompressor(write_checksum=True)
+        single = zstandard.ZstdCompressor(
+            compression_params=zstandard.ZstdCompressionParameters(window_log=24, write_content_size=True))
         for what, draft in {
             # Field 2047, three bytes.
             "an unknown field": self.draft(header=lambda content: content + b"\xfa\x7f\x03abc"),
             "a checksum": self.draft(frame=lambda frame, plain: checked.compress(plain)),
+            "a table that no change names": self.draft(plain=with_unused_table),
+            "a pin of its own line": self.draft(
+                pins=(Pin(self.before.header.replica, self.before.last_counter, self.before.hash[:16]),)),
+            "a predecessor twice": self.draft(
+                self.change(UPDATE, values={"title": "twice"}, predecessors=[Reference(0, 1)] * 2)),
+            "a commitment to NULL": self.draft(
+                self.change(INSERT, row_id="XN", values={"title": Commitment.make(bytes(16), None)})),
+            "columns named as the row's own": self.draft(
+                self.change(INSERT, row_id="XC", values={"id": "y", "channel": "z", "title": "columns"})),
+            "blobs of hex digits, packed": self.draft(
+                self.change(INSERT, "picture", digits, values={"content": b"1"}),
+                plain=lambda plain: _replaced(plain, b"\0\0\x20" + digits, b"\1" + bytes.fromhex(digits.decode()))),
+            "births alone, and no id spelled out": self.draft(
+                self.change(UPDATE, values={"title": "by birth"}, birth=Reference(1, 1))),
+            "a window of 8 MiB": self.draft(frame=lambda frame, plain: _frame(plain, 0x68)),
+            "a single segment of 9 MiB": self.draft(
+                self.change(INSERT, row_id="X0", values={"title": "x" * (9 * MIB)}),
+                frame=lambda frame, plain: single.compress(plain)),
         }.items():
             receipt = self.receipt(draft.block())
             expect_equal(receipt.verdict, VERDICT_ACCEPTED, f"{what} ({receipt.message})")
-        # Two branches after one block, by one device: all kept, and merged as concurrent.
+        # Branches after one block, by one device: all kept, and merged as concurrent.
         self.world.settle()

@@ -1,4 +1,4 @@
-"""Requests that the centre has to refuse, and how (README sections 3, 4, 6, 7, 11)."""
+"""Requests that the centre has to refuse, and how (README sections 3, 4, 6, 7, 8 and 12)."""
 
 import http.client
 import secrets
@@ -180,11 +180,14 @@ def _replay(world: World) -> None:
 
 
 def _limits(world: World) -> None:
-    limits = (("/v1/sync", 96 * MIB), ("/v1/reconcile", 96 * MIB), ("/v1/enroll", 64 * 1024))
+    limits = (("/v1/sync", 96 * MIB), ("/v1/reconcile", 96 * MIB), ("/v1/enroll", 64 * 1024), ("/v1/proof", 64 * 1024))
     for path, limit in limits:
         answer, request = send_unfinished(world.other, path, limit + 1)
         expect_equal((answer.status, Problem.FromString(answer.body).code), (413, "tooLarge"), path)
         check_signed(world.other, answer, request)
+    # The first of all checks: nobody's request, to another organisation, of a length that no route takes.
+    answer, request = send_unfinished(world.other, "/v1/sync", 96 * MIB + 1, organisation="00" * 32, key=SigningKey())
+    expect_equal((answer.status, Problem.FromString(answer.body).code), (413, "tooLarge"), "before organisation and key")
     answer, request = send_chunked(world.other, "/v1/enroll", 64 * 1024 + 1)
     expect_equal((answer.status, Problem.FromString(answer.body).code), (413, "tooLarge"), "in pieces")
     check_signed(world.other, answer, request)
@@ -204,7 +207,7 @@ def _messages(world: World) -> None:
     own = world.other.client.organisation.hex()
     for organisation in ("00" * 32, own.upper(), ""):
         _draft(world, organisation=organisation).expect_problem(403, "wrongOrganisation")
-    # The first of all checks.
+    # Before the key is looked at.
     _draft(world, organisation="00" * 32, key=SigningKey()).expect_problem(403, "wrongOrganisation")
     _draft(world, changed={"Content-Type": "text/plain"}).expect_problem(400, "malformed")
     _draft(world, body=b"\xff\xff\xff").expect_problem(400, "malformed")
@@ -235,9 +238,12 @@ def _cursors(world: World) -> None:
         body = SyncRequest(protocol=1, replica=world.other.store.replica, cursors=[cursor])
         problem = _draft(world, body=body.SerializeToString()).expect_problem(409, "logMismatch")
         expect_equal(problem.recovery, "resync", "recovery")
-    for cursor in (wrong[0], wrong[2], wrong[3]):
+    for cursor in (wrong[0], wrong[2], wrong[3], Cursor(channel=REGISTRY_CHANNEL)):
         body = SyncRequest(protocol=1, replica=world.other.store.replica, receipts=[cursor])
         _draft(world, body=body.SerializeToString()).expect_problem(409, "logMismatch")
+    # The epoch of a receipt is not looked at.
+    body = SyncRequest(protocol=1, replica=world.other.store.replica, receipts=[wrong[1]])
+    _draft(world, body=body.SerializeToString()).expect_success()
     # A cursor of sequence 0 counts as none.
     none = Cursor(channel=REGISTRY_CHANNEL, epoch=bytes(16), log_hash=bytes(32))
     body = SyncRequest(protocol=1, replica=world.other.store.replica, cursors=[none])
@@ -283,6 +289,7 @@ def _reconcile(world: World) -> None:
     for status, code, message in (
         (426, "unsupportedVersion", ReconcileRequest(protocol=2, replica=replica)),
         (400, "malformed", ReconcileRequest(protocol=1)),
+        (403, "forbidden", ReconcileRequest(protocol=1, replica=world.third.store.replica)),
         (413, "tooLarge", ReconcileRequest(
             protocol=1, replica=replica, places=[ChannelPlaces(channel="org", places=places)])),
     ):

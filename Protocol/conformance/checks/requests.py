@@ -54,7 +54,7 @@ class Draft:
         expect_equal(answer.status, status, f"status ({problem.code}: {problem.message})")
         expect(problem.code in codes, f"code {problem.code}, wanted {' or '.join(codes)} ({problem.message})")
         check_signed(self.cell, answer, request)
-        expect(problem.recovery in ("retry", "resync", "stop", "askAPerson"), f"recovery {problem.recovery}")
+        expect_equal(problem.recovery, recovery_of(self.path, problem.code), f"recovery of {problem.code}")
         expect(abs(problem.time_ms - wall_clock()) < 60_000, f"time_ms {problem.time_ms}")
         expect(problem.message, "there is no sentence for people")
         return problem
@@ -80,14 +80,23 @@ def check_signed(cell: OtherCell, answer: Answer, request: Request) -> None:
     expect_equal(answer.field("cache-control"), "no-store", "cache-control")
 
 
-def send_unfinished(cell: OtherCell, path: str, length: int) -> tuple[Answer, Request]:
+def recovery_of(path: str, code: str) -> str:
+    """What a device is told to do (section 12)."""
+    if code in ("staleRequest", "badDigest"):
+        return "retry"
+    if code == "logMismatch" or (code == "unknownDevice" and path != "/v1/reconcile"):
+        return "resync"
+    return "askAPerson" if code in ("unknownDevice", "forbidden", "codeUnknown", "codeUsed", "codeExpired") else "stop"
+
+
+def send_unfinished(cell: OtherCell, path: str, length: int, **fields: object) -> tuple[Answer, Request]:
     """A request that announces a long body and sends nothing of it."""
-    draft = Draft(cell, path)
+    draft = Draft(cell, path, **fields)
     request = draft.request()
     connection = http.client.HTTPConnection(HOST, cell.client.port, timeout=20)
     try:
         connection.putrequest("POST", path)
-        for name, value in request.headers(cell.client.key).items():
+        for name, value in request.headers(draft.key or cell.client.key).items():
             connection.putheader(name, value)
         connection.putheader("Content-Length", str(length))
         connection.endheaders()

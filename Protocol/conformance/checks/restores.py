@@ -1,4 +1,4 @@
-"""A centre that was put back from an older copy (README section 6, “Reconcile”)."""
+"""A centre that was put back from an older copy (README section 7, “Reconcile”)."""
 
 import shutil
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 from kenh_client.client import CentreProblem
 from kenh_client.kenh_pb2 import (
-    VERDICT_ACCEPTED, CellAdded, ChannelPlaces, EntryProof, HandedBack, ReconcileRequest, ReconcileResponse,
+    VERDICT_ACCEPTED, VERDICT_ALREADY_HAD, CellAdded, ChannelPlaces, EntryProof, HandedBack, ReconcileRequest, ReconcileResponse,
     RegistryStatement, SignedStatement)
 from kenh_client.keys import LOG_ENTRY, REGISTRY_STATEMENT
 from kenh_client.log import BLOCK_ENTRY, REGISTRY_CHANNEL, VERDICT_ENTRY, proof_hash
@@ -25,6 +25,7 @@ def run(world: World) -> None:
         ("a restored centre gets its blocks back, with their times", _handed_back),
         ("a restored centre learns a device again that it forgot", _forgotten_device),
         ("forged proofs open no new life of the log, and give no time", _forged),
+        ("a block that is handed back without a proof is taken as a new one", _without_proof),
         ("of two acceptances the earliest counts on every node", _verdict),
     ):
         with world.results.check(name):
@@ -68,6 +69,10 @@ def _handed_back(world: World) -> None:
     expect_equal(unseen.acknowledged.accepted_at_ms, receipt.accepted_at_ms, "time of acceptance")
     world.settle()
     expect("H1" in world.centre.rows("unit") and "H3" in world.centre.rows("unit"), "a row is lost")
+    # What was lost came back, though not to its place: the log has forgotten what it had shown, and both say so.
+    expect(world.other.store.forgotten, "the log forgot what it had shown, and nobody was told")
+    notices = world.real.json("status")["notices"]
+    expect(any("no longer begins with" in notice for notice in notices), f"the real cell tells {notices}")
 
 
 def _forgotten_device(world: World) -> None:
@@ -120,6 +125,29 @@ def _forged(world: World) -> None:
     expect_equal({head.channel: head.sequence for head in cell.heads()}[REGISTRY_CHANNEL], registry, "registry")
     world.settle()
     expect_equal(cell.store.epoch, epoch, "epoch")
+
+
+def _without_proof(world: World) -> None:
+    cell = world.other
+    cell.sync()
+    (block,) = cell.seal(ORG, insert("unit", "W1"))
+
+    def hand_back(*items: HandedBack) -> ReconcileResponse:
+        request = ReconcileRequest(protocol=1, replica=cell.store.replica, handed_back=items)
+        return cell.client.post("/v1/reconcile", request, ReconcileResponse)
+
+    try:
+        # What has neither a block nor a proof names nothing.
+        hand_back(HandedBack())
+    except CentreProblem as problem:
+        expect_equal((problem.status, problem.code), (400, "malformed"), "problem")
+    else:
+        raise AssertionError("nothing was taken")
+    try:
+        receipts = hand_back(*[HandedBack(block=block.message)] * 2).receipts
+        expect_equal([receipt.verdict for receipt in receipts], [VERDICT_ACCEPTED, VERDICT_ALREADY_HAD], "verdicts")
+    finally:
+        world.settle()
 
 
 def _verdict(world: World) -> None:

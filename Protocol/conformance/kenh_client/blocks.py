@@ -1,4 +1,4 @@
-"""Blocks: header, outside, compression, signature (README sections 1 and 7; block-format.md)."""
+"""Blocks: header, outside, compression, signature (README sections 1 and 8; block-format.md)."""
 
 from dataclasses import dataclass
 
@@ -37,7 +37,7 @@ def read_header(content: bytes) -> BlockHeader:
 
 
 def check_outside(block: Block) -> BlockHeader:
-    """What needs nothing but the block (section 7, “a block's outside”)."""
+    """What needs nothing but the block (section 8, “a block's outside”)."""
     header = read_header(block.header)
     lengths = (len(header.organisation), len(header.replica), len(header.previous), len(header.body_hash))
     require(lengths == (32, 16, 32, 32), "malformed", "an id or hash has another length")
@@ -51,7 +51,7 @@ def check_outside(block: Block) -> BlockHeader:
     require(header.compressed_size <= MAX_BODY_BYTES and header.plain_size <= MAX_BODY_BYTES,
             "tooLarge", "the body is too large")
     require(len(block.body) == header.compressed_size, "malformed", "the body has another length")
-    require(len(block.detached) <= MAX_BODY_BYTES, "malformed", "the detached section is too large")
+    require(len(block.detached) <= MAX_BODY_BYTES, "tooLarge", "the detached section is too large")
     officer = len(block.officer_signature)
     require(officer == 0 or (officer == 64 and header.officer != ""), "malformed", "the officer's signature is amiss")
     require(tagged_hash(BODY, block.body) == header.body_hash, "badDigest", "the body has another hash")
@@ -63,13 +63,24 @@ def compress(plain: bytes) -> bytes:
     return zstandard.ZstdCompressor(level=3, write_content_size=True).compress(plain)
 
 
+def _window_bytes(frame: bytes) -> int:
+    """What the window descriptor asks for; none where the frame is a single segment (RFC 8878, section 3.1.1.1)."""
+    require(len(frame) > 5, "compression", "this is no frame")
+    if frame[4] & 1 << 5:
+        return 0
+    base = 1 << 10 + (frame[5] >> 3)
+    return base + base // 8 * (frame[5] & 7)
+
+
 def decompress(content: bytes, plain_size: int) -> bytes:
     """The content of exactly one frame that declares, and has, exactly this size."""
     try:
         parameters = zstandard.get_frame_parameters(content)
         require(parameters.content_size == plain_size, "compression", "the frame declares another size")
         require(parameters.dict_id == 0, "compression", "the frame uses a dictionary")
-        stream = zstandard.ZstdDecompressor(max_window_size=MAX_WINDOW_BYTES).decompressobj()
+        require(_window_bytes(content) <= MAX_WINDOW_BYTES, "compression", "the frame has a larger window")
+        # Of a single segment the content is the window.
+        stream = zstandard.ZstdDecompressor(max_window_size=MAX_BODY_BYTES).decompressobj()
         plain = bytearray()
         for start in range(0, len(content), _SLICE_BYTES):
             require(not stream.eof, "compression", "bytes follow the frame")
