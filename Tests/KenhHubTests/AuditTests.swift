@@ -156,6 +156,18 @@ import Testing
         #expect(problems.count == 1 && problems[0].contains("its life ended after entry"))
     }
 
+    @Test("a checkpoint behind entries, or a second organisation, is not passed over")
+    func order() throws {
+        let good = try export(a.store.checkpoints())
+        let records = records(good)
+        for number in [1, 2] {
+            var bytes = good
+            bytes.insert(contentsOf: good[records[number]], at: records[records.count - 1].lowerBound)
+            let problems = try verify(bytes).problems
+            #expect(problems.contains { $0.contains(number == 1 ? "twice" : "stand before") }, "\(problems)")
+        }
+    }
+
     @Test("another organisation's file is not taken for this one's")
     func otherOrganisation() throws {
         try Data(try export()).write(to: path)

@@ -26,7 +26,7 @@ import Testing
     }
 
     private func check(_ answer: WireSyncResponse, known: KeptCheckpoint? = nil) throws -> TreeView.Result {
-        try view(known: known).check(answer, cursors: [:], atMilliseconds: HubFixture.start)
+        try view(known: known).check(answer, cursors: [], atMilliseconds: HubFixture.start)
     }
 
     @Test("each answer shows that its channels' heads are in the log, and that the log goes on from what was shown")
@@ -72,6 +72,56 @@ import Testing
         } else {
             #expect(throws: ProtocolError.self) { try check(answer) }
         }
+    }
+
+    @Test("entries that came in pages are shown to be in the tree in the end, though the head stands still then")
+    func pages() throws {
+        for number in 1...9 {
+            try a.insert("row\(number)")
+            _ = try a.blocks()
+        }
+        try a.syncWhole()
+        var request = b.request()
+        request.downLimitBytes = 1
+        var cursors: [ChannelCursor] = []
+        var paths = 0
+        for _ in 0..<40 {
+            request.cursors = cursors.map(\.wire)
+            let answer = try fixture.hub.sync(request, from: b.registered)
+            var follower = LogFollower(
+                servingKey: fixture.serving.publicKey, organisation: fixture.organisation, cursors: cursors,
+                knownKey: { [store = a.store] in try store.deviceKey(of: $0) })
+            let delivery = try follower.follow(answer.entries, epoch: Array(answer.epoch))
+            let tree = try view().check(answer, cursors: cursors, atMilliseconds: 0)
+            cursors =
+                cursors.filter { old in !delivery.cursors.contains { $0.channel == old.channel } } + delivery.cursors
+            for index in cursors.indices where tree.covered[cursors[index].channel]?.sequence == cursors[index].sequence
+            {
+                cursors[index].isCovered = true
+            }
+            paths = answer.heads.count { !$0.inclusion.isEmpty }
+            if !answer.more, paths == 0 { break }
+        }
+        #expect(cursors.allSatisfy(\.isCovered) && cursors.count == 2 && paths == 0)
+        // Of a head for which the device was shown nothing, a path is due.
+        var answer = try fixture.hub.sync(request, from: b.registered)
+        let bare = cursors.map {
+            ChannelCursor(channel: $0.channel, epoch: $0.epoch, sequence: $0.sequence, logHash: $0.logHash)
+        }
+        #expect(throws: ProtocolError.self) { try view().check(answer, cursors: bare, atMilliseconds: 0) }
+        answer.heads = []
+        #expect(throws: Never.self) { try view().check(answer, cursors: cursors, atMilliseconds: 0) }
+    }
+
+    @Test("entries of a channel without a head are not taken")
+    func headless() throws {
+        try a.insert("x")
+        try a.syncWhole()
+        var answer = try answer()
+        answer.heads.removeLast()
+        var follower = try b.follower()
+        _ = try follower.follow(answer.entries, epoch: Array(answer.epoch))
+        #expect(throws: ProtocolError(.brokenLink, "")) { try follower.agree(with: answer.heads) }
     }
 
     @Test("a log that was rewritten in the same life contradicts what a device keeps")

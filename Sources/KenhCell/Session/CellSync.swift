@@ -117,10 +117,8 @@ public struct CellSync {
         var delivery = try follower.follow(entries, epoch: epoch)
         try follower.agree(with: round.response.heads)
         let tree = try TreeView(servingKey: centre, organisation: identity.organisation, known: round.checkpoint).check(
-            round.response, cursors: Dictionary(round.cursors.map { ($0.channel, $0.sequence) }) { $1 },
-            atMilliseconds: clock())
-        delivery.checkpoints = [tree.checkpoint]
-        delivery.forgotten = tree.forgotten
+            round.response, cursors: round.cursors, atMilliseconds: clock())
+        tree.add(to: &delivery)
         delivery.items = Self.acknowledged(receipts) + delivery.items
         let report = try store.take(delivery, as: identity)
         return .taken(report, digests: try store.settledDigests())

@@ -93,7 +93,9 @@ private struct AuditCheck {
         switch record.record.what {
         case .index(let text): indexText = text
         case .organisation(let wire): take(wire)
-        case .checkpoint(let note): notes.append(("a checkpoint of the file", note))
+        case .checkpoint(let note):
+            if tree.size > 0 { add("\(place) there is a checkpoint, which has to stand before them") }
+            notes.append(("a checkpoint of the file", note))
         case .entry(let entry): take(entry)
         case .seal(let seal): take(seal, record.hashBefore)
         case nil: break
@@ -101,6 +103,7 @@ private struct AuditCheck {
     }
 
     private mutating func take(_ wire: WireAuditOrganisation) {
+        guard root == nil else { return add("the file names its organisation twice") }
         guard let key = try? PublicKey(bytes: wire.rootKey) else { return add("the organisation's root key is none") }
         root = key
         report.organisation = key.organisationFingerprint.bytes.hex
@@ -284,7 +287,9 @@ private struct AuditCheck {
         for (_, beyond) in checkpoints.sorted(by: { $0.key < $1.key }) {
             for (name, checkpoint) in beyond where checkpoint.size > tree.size { compareBeyond(name, checkpoint) }
         }
-        if checkpoints[tree.size]?.contains(where: { $0.checkpoint.epoch == epoch }) != true {
+        if checkpoints[tree.size]?.contains(where: {
+            $0.checkpoint.epoch == epoch && $0.checkpoint.root == tree.root
+        }) != true {
             add("no checkpoint covers the whole of the log: entries at its end may be missing")
         }
         if !isSealed { add("the seal at the end is missing") }

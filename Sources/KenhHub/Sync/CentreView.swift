@@ -131,10 +131,8 @@ public final class CentreView: Sendable {
         let tree = try TreeView(
             servingKey: hub.identity.servingKey.publicKey, organisation: hub.identity.organisation,
             known: outbox.checkpoint
-        ).check(
-            response, cursors: Dictionary(cursors.map { ($0.channel, $0.sequence) }) { $1 }, atMilliseconds: hub.now())
-        delivery.checkpoints = [tree.checkpoint]
-        delivery.forgotten = tree.forgotten
+        ).check(response, cursors: cursors, atMilliseconds: hub.now())
+        tree.add(to: &delivery)
         return try store.take(delivery, as: identity)
     }
 

@@ -78,28 +78,31 @@ extension Hub {
     }
 
     /// The sender's place in each channel, where it fits this log.
-    private func known(_ cursors: [WireCursor], _ transaction: any HubTransaction) throws -> [String: UInt64] {
+    private func known(
+        _ cursors: [WireCursor], _ transaction: any HubTransaction
+    ) throws -> [String: (sequence: UInt64, isCovered: Bool)] {
         let epoch = try transaction.epoch
-        var places: [String: UInt64] = [:]
+        var places: [String: (sequence: UInt64, isCovered: Bool)] = [:]
         for cursor in cursors where cursor.sequence > 0 {
             let hash = try transaction.entryHash(channel: cursor.channel, sequence: cursor.sequence)
             guard cursor.epoch.elementsEqual(epoch), let hash, cursor.logHash.elementsEqual(hash.bytes) else {
                 throw Self.mismatch(cursor.channel)
             }
-            places[cursor.channel] = cursor.sequence
+            places[cursor.channel] = (cursor.sequence, cursor.covered)
         }
         return places
     }
 
     private func fill(
-        _ response: inout WireSyncResponse, _ request: WireSyncRequest, _ cursors: [String: UInt64],
+        _ response: inout WireSyncResponse, _ request: WireSyncRequest,
+        _ cursors: [String: (sequence: UInt64, isCovered: Bool)],
         _ device: RegisteredDevice, _ checkpoint: Checkpoint, _ transaction: any HubTransaction
     ) throws {
         let asked = request.downLimitBytes == 0 ? Self.downLimitBytes : Int(request.downLimitBytes)
         var budget = min(max(asked, 1), Self.downLimitBytes)
         let heads = try transaction.heads().sorted { $0.channel == ChannelName.registry && $1.channel != $0.channel }
         for head in heads {
-            let place = cursors[head.channel] ?? 0
+            let (place, isCovered) = cursors[head.channel] ?? (0, false)
             var reached = place
             if place < head.sequence, budget > 0 {
                 let entries = try transaction.entries(channel: head.channel, after: place, limitBytes: budget)
@@ -115,8 +118,8 @@ extension Hub {
             if head.channel == ChannelName.registry, reached < head.sequence { budget = 0 }
             response.more = response.more || reached < head.sequence
             var wire = wire(head)
-            // Whoever stood there already was shown it by an earlier checkpoint.
-            if place < head.sequence {
+            // Whoever was shown it by an earlier checkpoint needs no path again.
+            if place < head.sequence || !isCovered {
                 guard let position = try transaction.position(channel: head.channel, sequence: head.sequence) else {
                     throw HubError(
                         .unavailable, "the centre's log is damaged; its administrator has to run kenh verify")

@@ -605,6 +605,9 @@ public nonisolated struct WireCursor: Sendable {
   /// hash of that entry, 32 bytes
   public var logHash: Data = Data()
 
+  /// a path to that entry was checked: none is needed again
+  public var covered: Bool = false
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -689,7 +692,7 @@ public nonisolated struct WireChannelHead: Sendable {
   /// 16 bytes; empty while the centre's own view is behind its log
   public var digest: Data = Data()
 
-  /// of that entry; 0 where the request's cursor stands there already
+  /// of that entry; 0 where the request's cursor stands there, covered
   public var position: UInt64 = 0
 
   /// of that entry, in the tree of the response's checkpoint
@@ -1944,7 +1947,7 @@ nonisolated extension WireSyncRequest: SwiftProtobuf.Message, SwiftProtobuf._Mes
 
 nonisolated extension WireCursor: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Cursor"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}channel\0\u{1}epoch\0\u{1}sequence\0\u{3}log_hash\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}channel\0\u{1}epoch\0\u{1}sequence\0\u{3}log_hash\0\u{1}covered\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1956,6 +1959,7 @@ nonisolated extension WireCursor: SwiftProtobuf.Message, SwiftProtobuf._MessageI
       case 2: try { try decoder.decodeSingularBytesField(value: &self.epoch) }()
       case 3: try { try decoder.decodeSingularUInt64Field(value: &self.sequence) }()
       case 4: try { try decoder.decodeSingularBytesField(value: &self.logHash) }()
+      case 5: try { try decoder.decodeSingularBoolField(value: &self.covered) }()
       default: break
       }
     }
@@ -1974,6 +1978,9 @@ nonisolated extension WireCursor: SwiftProtobuf.Message, SwiftProtobuf._MessageI
     if !self.logHash.isEmpty {
       try visitor.visitSingularBytesField(value: self.logHash, fieldNumber: 4)
     }
+    if self.covered != false {
+      try visitor.visitSingularBoolField(value: self.covered, fieldNumber: 5)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -1982,6 +1989,7 @@ nonisolated extension WireCursor: SwiftProtobuf.Message, SwiftProtobuf._MessageI
     if lhs.epoch != rhs.epoch {return false}
     if lhs.sequence != rhs.sequence {return false}
     if lhs.logHash != rhs.logHash {return false}
+    if lhs.covered != rhs.covered {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -10,8 +10,14 @@ public struct ChannelCursor: Sendable, Equatable {
     public let logHash: Hash256
     /// Of the entry that it stands at.
     public let proof: EntryProof?
+    /// Whether that entry was shown to be in the log's tree.
+    public var isCovered: Bool
 
-    public init(channel: String, epoch: [UInt8], sequence: UInt64, logHash: Hash256, proof: EntryProof? = nil) {
+    public init(
+        channel: String, epoch: [UInt8], sequence: UInt64, logHash: Hash256, proof: EntryProof? = nil,
+        isCovered: Bool = false
+    ) {
+        self.isCovered = isCovered
         self.channel = channel
         self.epoch = epoch
         self.sequence = sequence
@@ -65,7 +71,7 @@ final class ChannelBook {
     func load() throws(StoreError) {
         (channels, numbers, dirty) = ([:], [:], [])
         let read = try sql(
-            "SELECT number, name, digest, epoch, sequence, log_hash, own_branch, proof FROM kenh_channel")
+            "SELECT number, name, digest, epoch, sequence, log_hash, own_branch, proof, is_covered FROM kenh_channel")
         defer { read.reset() }
         while try read.step() {
             let name = read.string(1)
@@ -75,7 +81,7 @@ final class ChannelBook {
             let cursor = ChannelCursor(
                 channel: name, epoch: read.array(3), sequence: UInt64(clamping: read.int(4)),
                 logHash: Hash256(bytes: read.array(5)) ?? .zero,
-                proof: read.isNull(7) ? nil : EntryProof(stored: read.array(7)))
+                proof: read.isNull(7) ? nil : EntryProof(stored: read.array(7)), isCovered: read.int(8) != 0)
             add(
                 Channel(
                     number: Int(read.int(0)), name: name, digest: Digest128(bytes: read.array(2)) ?? .zero,
@@ -122,6 +128,25 @@ final class ChannelBook {
         dirty.insert(number)
     }
 
+    /// Notes which entries were shown to be in the log's tree, where cursors stand at them still.
+    func cover(_ places: [String: LogRecord.Place]) {
+        for (name, place) in places {
+            guard let number = numbers[name], let cursor = channels[number]?.cursor, !cursor.isCovered,
+                cursor.sequence == place.sequence, cursor.logHash == place.logHash
+            else { continue }
+            channels[number]?.cursor.isCovered = true
+            dirty.insert(number)
+        }
+    }
+
+    /// Another log's tree shows nothing of this one's entries.
+    func uncover() {
+        for number in channels.keys where channels[number]?.cursor.isCovered == true {
+            channels[number]?.cursor.isCovered = false
+            dirty.insert(number)
+        }
+    }
+
     /// What is written here from now on begins new lanes.
     func forgetOwnBranches() {
         for number in channels.keys where channels[number]?.ownBranch != nil {
@@ -138,7 +163,7 @@ final class ChannelBook {
     /// Writes what changed; at the end of each transaction.
     func flush() throws(StoreError) {
         let update = try sql(
-            "UPDATE kenh_channel SET digest = ?2, epoch = ?3, sequence = ?4, log_hash = ?5, own_branch = ?6, proof = ?7 WHERE number = ?1"
+            "UPDATE kenh_channel SET digest = ?2, epoch = ?3, sequence = ?4, log_hash = ?5, own_branch = ?6, proof = ?7, is_covered = ?8 WHERE number = ?1"
         )
         for number in dirty {
             guard let channel = channels[number] else { continue }
@@ -149,6 +174,7 @@ final class ChannelBook {
             update.bind(5, copying: channel.cursor.logHash.bytes)
             if let branch = channel.ownBranch { update.bind(6, branch) } else { update.bindNull(6) }
             if let proof = channel.cursor.proof { update.bind(7, copying: proof.stored) } else { update.bindNull(7) }
+            update.bind(8, channel.cursor.isCovered ? 1 : 0)
             try update.run()
         }
         dirty = []

@@ -8,6 +8,7 @@ extension ChannelCursor {
         wire.channel = channel
         wire.epoch = Data(epoch)
         wire.sequence = sequence
+        wire.covered = isCovered
         wire.logHash = Data(logHash.bytes)
         return wire
     }

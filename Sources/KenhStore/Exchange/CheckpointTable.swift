@@ -110,11 +110,14 @@ extension Store {
                         checkpoint: kept.checkpoint, note: kept.note, atMilliseconds: kept.atMilliseconds,
                         isContradicted: true))
             }
+            // Two roots for one size prove it to anybody; else it may be the proof alone that was bad.
+            let isProof = first.checkpoint.size == second.checkpoint.size
             try core.noticeOnce(
                 "contradiction", at: now,
-                "the centre's log of \(second.checkpoint.size) entries does not go on from the \(first.checkpoint.size) "
-                    + "that it had shown: it was rewritten; both of its signed checkpoints are kept (kenh audit checkpoints)"
-            )
+                "the centre \(isProof ? "signed" : "does not show") that its log of \(second.checkpoint.size) entries "
+                    + "\(isProof ? "is not" : "goes on from") the \(first.checkpoint.size) that it had shown: it was "
+                    + "rewritten\(isProof ? "" : ", or it cannot prove otherwise"); both of its signed checkpoints are "
+                    + "kept (kenh audit checkpoints)")
         }
     }
 }

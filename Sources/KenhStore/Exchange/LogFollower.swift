@@ -10,6 +10,8 @@ public struct LogFollower {
     private let organisation: Hash256
     private var cursors: [String: ChannelCursor]
     private var keys: [ReplicaID: PublicKey] = [:]
+    /// Channels that had entries.
+    private var moved: Set<String> = []
     private let knownKey: (ReplicaID) throws -> PublicKey?
 
     /// - Parameter knownKey: the device key of a replica that an earlier delivery brought.
@@ -40,7 +42,7 @@ public struct LogFollower {
             default: throw ProtocolError(.unsupportedVersion, "the centre's log has entries that need a newer Kenh")
             }
         }
-        let moved = Set(entries.map(\.channel))
+        moved = Set(entries.map(\.channel))
         delivery.cursors = cursors.values.filter { moved.contains($0.channel) }.sorted { $0.channel < $1.channel }
         // Each hash covers those before it, so the newest of a channel speaks for all.
         for cursor in delivery.cursors where cursor.proof?.isGood(by: servingKey) != true {
@@ -76,6 +78,9 @@ public struct LogFollower {
     ///
     /// - Throws: ``ProtocolError`` with code `brokenLink`.
     public func agree(with heads: [WireChannelHead]) throws(ProtocolError) {
+        guard moved.isSubset(of: heads.map(\.channel)) else {
+            throw ProtocolError(.brokenLink, "the centre does not say where a channel's log ends", recovery: .retry)
+        }
         for head in heads {
             guard let cursor = cursors[head.channel] else { continue }
             let isBehind = head.sequence < cursor.sequence
@@ -114,7 +119,12 @@ public struct LogFollower {
             throw ProtocolError(.wrongOrganisation, "a registry entry is for another organisation")
         }
         let found = try Self.facts(of: statement)
-        for case .replica(let replica, let key) in found { keys[replica] = key }
+        for case .replica(let replica, let key) in found {
+            guard try (keys[replica] ?? knownKey(replica)) ?? key == key else {
+                throw ProtocolError(.brokenLink, "a registry entry gives a replica to another device")
+            }
+            keys[replica] = key
+        }
         return found
     }
 

@@ -16,7 +16,7 @@ struct RegistryTable {
                     [.blob(key.bytes), .text(cell), .text(name)])
             case .replica(let replica, let device):
                 try run(
-                    "INSERT OR REPLACE INTO kenh_replica(replica, device_key) VALUES(?, ?)",
+                    "INSERT OR IGNORE INTO kenh_replica(replica, device_key) VALUES(?, ?)",
                     [.blob(replica.bytes), .blob(device.bytes)])
             }
         }

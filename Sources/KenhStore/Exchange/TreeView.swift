@@ -3,8 +3,8 @@ import KenhMerge
 import KenhProtocol
 
 /// Checks what an answer says of the log's tree: that its checkpoint goes on from the one that is kept, and that the
-/// newest entry of each channel that moved is in it. That entry's hash covers the channel's others, so whatever the
-/// centre has acknowledged is covered once the channel was followed.
+/// newest entry of each channel is in it, unless that was shown before. That entry's hash covers the channel's others, so
+/// whatever the centre has acknowledged is covered once the channel was followed up to there.
 public struct TreeView {
     private let servingKey: PublicKey
     private let organisation: Hash256
@@ -21,6 +21,13 @@ public struct TreeView {
         public let checkpoint: KeptCheckpoint
         /// What an earlier life of the log had shown, and this one does not have.
         public let forgotten: KeptCheckpoint?
+        /// Heads that were shown to be in the tree, by channel.
+        public let covered: [String: LogRecord.Place]
+
+        /// Puts what was found into what a store takes.
+        public func add(to delivery: inout Delivery) {
+            (delivery.checkpoints, delivery.forgotten, delivery.covered) = ([checkpoint], forgotten, covered)
+        }
     }
 
     /// Two checkpoints of one life of the log of which only one can be true.
@@ -29,15 +36,22 @@ public struct TreeView {
         public let shown: KeptCheckpoint
     }
 
-    /// - Parameter cursors: as they were sent, by channel.
+    /// - Parameter cursors: as they were sent.
     /// - Throws: ``ProtocolError``: `badSignature`, `malformed`, `brokenLink`; ``Contradiction``.
     public func check(
-        _ response: WireSyncResponse, cursors: [String: UInt64], atMilliseconds: Int64
+        _ response: WireSyncResponse, cursors: [ChannelCursor], atMilliseconds: Int64
     ) throws -> Result {
         let shown = try checkpoint(response.checkpoint, epoch: Array(response.epoch), atMilliseconds)
         let isForgotten = try isForgotten(shown, try Self.hashes(response.consistency))
-        for head in response.heads { try check(head, shown.checkpoint, cursor: cursors[head.channel] ?? 0) }
-        return Result(checkpoint: shown, forgotten: isForgotten ? known : nil)
+        // What an earlier log's tree covered this one has to show again.
+        let sure = Dictionary(
+            cursors.filter { $0.isCovered && !isForgotten }.map { ($0.channel, $0.sequence) }
+        ) { $1 }
+        var covered: [String: LogRecord.Place] = [:]
+        for head in response.heads where head.sequence > 0 && sure[head.channel] != head.sequence {
+            covered[head.channel] = try place(head, shown.checkpoint)
+        }
+        return Result(checkpoint: shown, forgotten: isForgotten ? known : nil, covered: covered)
     }
 
     private func checkpoint(_ note: String, epoch: [UInt8], _ at: Int64) throws -> KeptCheckpoint {
@@ -57,8 +71,7 @@ public struct TreeView {
         return true
     }
 
-    private func check(_ head: WireChannelHead, _ checkpoint: Checkpoint, cursor: UInt64) throws {
-        guard cursor < head.sequence else { return }
+    private func place(_ head: WireChannelHead, _ checkpoint: Checkpoint) throws -> LogRecord.Place {
         guard let hash = Hash256(bytes: head.logHash),
             checkpoint.holds(entry: hash, at: head.position, try Self.hashes(head.inclusion))
         else {
@@ -66,6 +79,7 @@ public struct TreeView {
                 .brokenLink, "the centre does not show that its newest entry of \(head.channel) is in its log",
                 recovery: .retry)
         }
+        return LogRecord.Place(sequence: head.sequence, logHash: hash)
     }
 
     static func hashes(_ wire: [Data]) throws(ProtocolError) -> [Hash256] {

@@ -51,6 +51,8 @@ public struct Delivery: Sendable {
     public var registry: [RegistryFact]
     public var statements: [Statement] = []
     public var checkpoints: [KeptCheckpoint] = []
+    /// Entries that were shown to be in the log's tree, by channel.
+    public var covered: [String: LogRecord.Place] = [:]
     /// What an earlier life of the log had shown, and this one does not have.
     public var forgotten: KeptCheckpoint?
     /// Where the store stands afterwards, for the channels that moved.

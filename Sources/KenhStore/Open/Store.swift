@@ -228,7 +228,11 @@ public final class Store: Sendable {
         for cursor in delivery.cursors { try advance(cursor, core) }
         let checkpoints = CheckpointTable(sql: core.sql)
         for checkpoint in delivery.checkpoints { try checkpoints.keep(checkpoint) }
-        if let forgotten = delivery.forgotten { try tell(forgotten: forgotten, core) }
+        if let forgotten = delivery.forgotten {
+            core.channels.uncover()
+            try tell(forgotten: forgotten, core)
+        }
+        core.channels.cover(delivery.covered)
         try announce(merger.touchedTables, core, db)
         var report = merger.report
         report.sealed = sealed

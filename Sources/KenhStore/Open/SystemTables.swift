@@ -31,6 +31,7 @@ enum SystemTables {
     static let upgradeDDL = """
         \(checkpointDDL)
         ALTER TABLE kenh_block ADD COLUMN log_accepted_at INTEGER;
+        ALTER TABLE kenh_channel ADD COLUMN is_covered INTEGER NOT NULL DEFAULT 0;
         \(owedDDL)
         """
 
@@ -48,7 +49,8 @@ enum SystemTables {
             seq INTEGER PRIMARY KEY, tbl INTEGER, kind INTEGER, id, ch, mask INTEGER, at INTEGER, officer);
         CREATE TABLE kenh_channel(
             number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, digest BLOB NOT NULL, epoch BLOB,
-            sequence INTEGER NOT NULL DEFAULT 0, log_hash BLOB, proof BLOB, own_branch INTEGER) STRICT;
+            sequence INTEGER NOT NULL DEFAULT 0, log_hash BLOB, proof BLOB, own_branch INTEGER,
+            is_covered INTEGER NOT NULL DEFAULT 0) STRICT;
         CREATE TABLE kenh_row(
             tbl INTEGER NOT NULL, id ANY NOT NULL, ch INTEGER NOT NULL, state BLOB NOT NULL,
             PRIMARY KEY(tbl, id, ch)) STRICT, WITHOUT ROWID;
