@@ -65,6 +65,11 @@ REPRO_7 := KenhHubTests.RestoreTests/forgottenEpoch
 REPRO_8 := KenhHubTests.DamageTests/log
 REPRO_9 := KenhStoreTests.CounterTests/waitsForInsert
 REPRO_10 := SimulationTests.PowerCutTests/cutAfterDeath
+REPRO_11 := KenhHubTests.RestoreTests/earlierAcceptance
+REPRO_12 := KenhHubTests.DamageTests/store
+REPRO_13 := KenhStoreTests.ChannelTests/foreignChannel
+REPRO_14 := KenhHubTests.ProofTests/(pages|headless)
+REPRO_15 := SimulationTests.SimulationTests/repeatable
 
 ## Run the test of one bug of the list in Tests/README.md (make repro-1).
 repro-%: build

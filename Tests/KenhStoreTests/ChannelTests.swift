@@ -136,6 +136,25 @@ import Testing
         #expect(try organisation.everywhere { try $0.count("SELECT count(*) FROM photo") } == 0)
     }
 
+    @Test("a table that belongs to one channel shows no row of another; an own row of that id is another row")
+    func foreignChannel() throws {
+        let organisation = try OrganisationFixture()
+        let foreign = try ForeignBlock(organisation, channel: "plan/zz")
+        let block = try foreign.seal { builder in
+            let item = builder.table("item", idType: .text, columns: ["title"])
+            foreign.insert("x", table: item, columns: ["from elsewhere"], into: builder)
+        }
+        for cell in organisation.cells { #expect(try foreign.give(block, to: cell).changes == 1) }
+        #expect(try organisation.everywhere { try $0.isShown("item", "x") } == false)
+        try organisation["A"].insert("item", "x", [("title", "own")])
+        try organisation.exchange()
+        #expect(try organisation.everywhere { try $0.value("item", "x", "title") } == "own")
+        try SQLiteTool.run("DELETE FROM item WHERE id = 'x';", on: organisation["B"].store.path)
+        try organisation.exchange()
+        #expect(try organisation.everywhere { try $0.isShown("item", "x") } == false)
+        #expect(try organisation.everywhere { try $0.store.verify(deep: true).problems } == [])
+    }
+
     @Test("a block whose table has ids of another type halts its own lane only, and people are told once")
     func otherIDType() throws {
         let organisation = try OrganisationFixture()

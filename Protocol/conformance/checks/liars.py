@@ -10,10 +10,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from kenh_client import tree
 from kenh_client.checkpoints import Checkpoint
-from kenh_client.client import CentreProblem
 from kenh_client.http_signing import CONTENT_TYPE, RESPONSE_COMPONENTS, base64_text, content_digest, signature_base
 from kenh_client.kenh_pb2 import ChannelHead, Problem, SyncRequest, SyncResponse
 from kenh_client.keys import SigningKey
+from kenh_client.problems import Refused
 
 from .organisation import HOST, RealCell, insert
 from .results import expect, expect_equal
@@ -211,8 +211,8 @@ def _head_back_here(world: World, liar: Liar) -> None:
     honest, cell.client.port = cell.client.port, liar.port
     try:
         cell.sync()
-    except CentreProblem as problem:
-        expect_equal(problem.code, "notFound", "problem")
+    except Refused as refused:
+        expect_equal(refused.code, "brokenLink", "refusal")
     else:
         raise AssertionError("a head below the one that was shown was taken")
     finally:

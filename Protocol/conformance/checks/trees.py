@@ -87,7 +87,7 @@ def _many_syncs(world: World) -> None:
         expect(is_known, f"{shown.size} entries do not go on from {earlier.size}")
     for size in (0, kept[-1].size, kept[-1].size + 1, 2**64 - 1):
         expect_equal(list(_whole_log(cell, size).consistency), [], f"consistency from {size}")
-    # A device that has followed nothing is shown all heads, one that stands at a head is not.
+    # A device that has followed nothing is shown all heads, one that stands at a head and was shown it is not.
     heads = {head.channel: head for head in cell.heads()}
     expect(all(head.position > 0 for head in heads.values()), "a head without a position")
     request = Sync(cell.store, cell.client).request()

@@ -58,7 +58,8 @@ class Follower:
 
     def cursor(self) -> Cursor:
         """As it travels."""
-        return Cursor(channel=self.channel, epoch=self.epoch, sequence=self.sequence, log_hash=self.log_hash)
+        return Cursor(channel=self.channel, epoch=self.epoch, sequence=self.sequence, log_hash=self.log_hash,
+                      covered=self.covered == self.sequence)
 
     def follow(self, entry: LogEntry, epoch: bytes) -> EntryProof:
         """Go on by one entry and return its proof; refuse an entry that does not continue the cursor."""

@@ -142,18 +142,17 @@ class Sync:
         self, request: SyncRequest, response: SyncResponse, plan: "EntryCheck"
     ) -> tuple[Checkpoint, bool]:
         check = TreeCheck(self.store.organisation, self.client.serving_key, self.store.checkpoint)
-        return check.check(response, {cursor.channel: cursor.sequence for cursor in request.cursors}, plan.reached)
+        return check.check(response, {c.channel: c.sequence for c in request.cursors if c.covered}, plan.reached)
 
     def _cover(self, request: SyncRequest, response: SyncResponse, plan: "EntryCheck", shown: Checkpoint,
                is_known: bool) -> None:
-        """Note up to where the tree covers each channel, and ask where it does not though the log ends there."""
-        cursors = {cursor.channel: cursor.sequence for cursor in request.cursors}
+        """Note where the tree covers each channel, and ask where only an earlier tree did."""
+        covered = {cursor.channel: cursor.sequence for cursor in request.cursors if cursor.covered}
         for head in response.heads:
             follower = plan.followers.get(head.channel) or self.store.followers.get(head.channel)
             if follower is None or follower.sequence < head.sequence:
                 continue
-            covered = follower.covered if is_known else 0
-            if cursors.get(head.channel, 0) == head.sequence and covered < head.sequence:
+            if not is_known and covered.get(head.channel) == head.sequence:
                 self._ask_proof(head, shown)
             follower.covered = head.sequence
 
