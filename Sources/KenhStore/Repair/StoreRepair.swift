@@ -49,6 +49,8 @@ public struct StoreRepair {
         let identity = StoreIdentity(
             organisation: rootKey.organisationFingerprint, replica: .random(using: &generator), key: key)
         try keep(facts, identity)
+        // The root key vouches for it in the certificate; what lies beside that may be damaged.
+        if facts["serving_key"] != nil { try store.setFact("serving_key", .blob(servingKey.bytes)) }
         do { try rebuild(identity, servingKey) } catch { throw StoreError(wrapping: error) }
     }
 
