@@ -43,7 +43,9 @@ public struct AuditExport {
         for kept in checkpoints where kept.note != note { try writer.add(.checkpoint(kept.note)) }
         try writer.add(.checkpoint(note))
         try forEach(upTo: now.size) { entry in
-            try writer.add(.entry(try Self.wire(entry)))
+            var wire = try entry.wire(withBlock: true)
+            wire.epoch = Data(entry.epoch)
+            try writer.add(.entry(wire))
             progress(now.size + entry.position, now.size * 2)
         }
         try writer.seal(with: identity.servingKey)
@@ -76,22 +78,5 @@ public struct AuditExport {
                 acceptedAt: entry.acceptedAtMilliseconds)
         default: break
         }
-    }
-
-    private static func wire(_ entry: StoredEntry) throws -> WireLogEntry {
-        var wire = WireLogEntry()
-        wire.kind = entry.kind
-        wire.channel = entry.channel
-        wire.sequence = entry.sequence
-        wire.position = entry.position
-        wire.objectHash = Data(entry.objectHash.bytes)
-        wire.acceptedAtMs = entry.acceptedAtMilliseconds
-        wire.epoch = Data(entry.epoch)
-        wire.signature = Data(entry.signature)
-        if entry.kind == .block { wire.block = try WireCoding.decode(WireBlock.self, from: entry.payload) }
-        if entry.kind == .registry {
-            wire.registry = try WireCoding.decode(WireSignedStatement.self, from: entry.payload)
-        }
-        return wire
     }
 }

@@ -69,7 +69,7 @@ private struct AuditCheck {
     private var tree = MerkleFrontier()
     private var chains: [String: (sequence: UInt64, hash: Hash256)] = [:]
     private var lanes: [Hash256: LoggedBlock] = [:]
-    private var pinned: [String: [ReplicaPin: Bool]] = [:]
+    private var pinned: [String: Set<ReplicaPin>] = [:]
     /// How large the log was when each of its lives ended.
     private var ends: [[UInt8]: UInt64] = [:]
     private var epoch: [UInt8] = []
@@ -178,7 +178,7 @@ private struct AuditCheck {
         lanes[object] = LoggedBlock(
             hash: object, replica: header.replica, channel: header.channel, lastCounter: header.lastCounter)
         let pin = ReplicaPin(replica: header.replica, counter: header.lastCounter, hash: object.prefix)
-        pinned[header.channel, default: [:]][pin] = true
+        pinned[header.channel, default: []].insert(pin)
         guard block.hash == object, header.channel == wire.channel,
             header.organisation.bytes.hex == report.organisation
         else { throw ProtocolError(.brokenLink, "it carries another block than it names") }
@@ -195,7 +195,7 @@ private struct AuditCheck {
             }
         }
         let body = try codec.open(block)
-        for pin in body.pins where pinned[header.channel]?[pin] == nil {
+        for pin in body.pins where pinned[header.channel]?.contains(pin) != true {
             throw ProtocolError(.brokenLink, "what it builds on is not in the log before it")
         }
     }

@@ -76,7 +76,7 @@ public final class SQLiteLog: HubLog {
         try sql.execute("ALTER TABLE registry_device ADD COLUMN revoked_at INTEGER")
         try sql.execute("ALTER TABLE log_entry ADD COLUMN is_group_end INTEGER")
         let transaction = SQLiteLogTransaction(sql: sql)
-        for position in try 1..<max(transaction.size, 0) + 1 {
+        for position in try 1..<transaction.size + 1 {
             try transaction.addToTree(transaction.entryHash(position: position), at: position)
         }
     }

@@ -104,12 +104,13 @@ extension Hub {
         guard key.verifies(request.countersignature, of: claim, domain: .enrolment) else {
             throw ProtocolError(.badSignature, "the device did not sign its enrolment")
         }
-        if let known = try transaction.device(key.bytes), known.revokedAtMilliseconds != nil {
+        let known = try transaction.device(key.bytes)
+        guard known?.revokedAtMilliseconds == nil else {
             throw ProtocolError(
                 .revoked, "this device was revoked; join with a new folder, which makes a new key",
                 recovery: .askAPerson)
         }
-        if let known = try transaction.device(key.bytes), known.cell != cell {
+        if let known, known.cell != cell {
             throw ProtocolError(
                 .forbidden, "this device belongs to the cell \(known.cell) already, the code is for \(cell)",
                 recovery: .askAPerson)

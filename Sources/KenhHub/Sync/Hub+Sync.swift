@@ -107,7 +107,8 @@ extension Hub {
             if place < head.sequence, budget > 0 {
                 let entries = try transaction.entries(channel: head.channel, after: place, limitBytes: budget)
                 for entry in entries {
-                    var wire = try Self.wire(entry, to: device, withOwn: request.withOwnBlocks)
+                    let isOthers = entry.sender != device.key.bytes
+                    var wire = try entry.wire(withBlock: isOthers || request.withOwnBlocks)
                     if !response.epoch.elementsEqual(entry.epoch) { wire.epoch = Data(entry.epoch) }
                     budget -= wire.hasBlock ? entry.payload.count : 100
                     response.entries.append(wire)
@@ -131,32 +132,32 @@ extension Hub {
         }
     }
 
-    private static func wire(
-        _ entry: StoredEntry, to device: RegisteredDevice, withOwn: Bool
-    ) throws -> WireLogEntry {
-        var wire = WireLogEntry()
-        wire.kind = entry.kind
-        wire.channel = entry.channel
-        wire.sequence = entry.sequence
-        wire.position = entry.position
-        wire.objectHash = Data(entry.objectHash.bytes)
-        wire.acceptedAtMs = entry.acceptedAtMilliseconds
-        wire.signature = Data(entry.signature)
-        switch entry.kind {
-        case .block where withOwn || entry.sender != device.key.bytes:
-            wire.block = try WireCoding.decode(WireBlock.self, from: entry.payload)
-        case .registry: wire.registry = try WireCoding.decode(WireSignedStatement.self, from: entry.payload)
-        default: break
-        }
-        return wire
-    }
-
     private func wire(_ head: LogHead) -> WireChannelHead {
         var wire = WireChannelHead()
         wire.channel = head.channel
         wire.sequence = head.sequence
         wire.logHash = Data(head.entryHash.bytes)
         if let digest = mergedDigest(head.channel, at: head.sequence) { wire.digest = Data(digest.bytes) }
+        return wire
+    }
+}
+
+extension StoredEntry {
+    /// As it travels, without its epoch.
+    func wire(withBlock: Bool) throws -> WireLogEntry {
+        var wire = WireLogEntry()
+        wire.kind = kind
+        wire.channel = channel
+        wire.sequence = sequence
+        wire.position = position
+        wire.objectHash = Data(objectHash.bytes)
+        wire.acceptedAtMs = acceptedAtMilliseconds
+        wire.signature = Data(signature)
+        switch kind {
+        case .block where withBlock: wire.block = try WireCoding.decode(WireBlock.self, from: payload)
+        case .registry: wire.registry = try WireCoding.decode(WireSignedStatement.self, from: payload)
+        default: break
+        }
         return wire
     }
 }
