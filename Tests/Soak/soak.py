@@ -55,9 +55,11 @@ def tests(name, environment, filter):
 
 
 def program(arguments):
+    """Runs a program. Returns its exit code and the lines that say what failed, or else the last one."""
     done = subprocess.run(arguments, cwd=ROOT, text=True, capture_output=True)
     output = (done.stdout + done.stderr).strip().splitlines()
-    return done.returncode, output[-1] if output else ""
+    failed = [line for line in output if "FAILED" in line][:3]
+    return done.returncode, "; ".join(failed or output[-1:])
 
 
 def simulation(seed):

@@ -154,7 +154,7 @@ extension Simulation {
         guard report.unequalChannels.isEmpty else {
             throw SimulationFailure("digests differ from the centre's in \(report.unequalChannels)")
         }
-        if report.refusals.isEmpty { acknowledged[cell.number] = sync.sentLedger }
+        if report.refusals.isEmpty { acknowledge(cell.number, sync.sentLedger) }
         return "\(report.rounds) \(report.sentBlocks) \(report.receivedBlocks) \(report.mergedChanges) "
             + "\(report.heldBlocks) \(report.equalChannels)"
     }

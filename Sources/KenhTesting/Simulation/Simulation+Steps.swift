@@ -44,7 +44,7 @@ extension Simulation {
     func catchUp() throws -> String {
         centre.node.losers = nil
         try centre.catchUp()
-        acknowledged[0] = ledger.count
+        acknowledge(0, ledger.count)
         return "caught up"
     }
 
@@ -100,17 +100,34 @@ extension Simulation {
 
     // MARK: copies of disks
 
+    /// What a machine has written up to `end`, itself or before it was cloned, is at the centre.
+    func acknowledge(_ number: Int, _ end: Int) {
+        acknowledged[number] = end
+        sealed[number] = end
+    }
+
+    /// What was not sealed on a disk is sealed once more by its second life.
+    private func mayRepeat(_ number: Int, to end: Int) {
+        let first = sealed[number] ?? 0
+        var (number, end) = (number, end)
+        while true {
+            ledger.mayRepeat(number, from: first, to: end)
+            guard let origin = origins[number] else { return }
+            (number, end) = (origin.node, min(end, origin.ledger))
+        }
+    }
+
     private func backUp(_ node: SimulatedNode) throws {
         // Opened first: a backup of nothing is none.
         if node.number == 0 { _ = try centre.hub() } else { _ = try node.store() }
-        backups[node.number] = (node.disk.copy(seed: 0), ledger.count)
-        unsealed[node.number] = acknowledged[node.number] ?? 0
+        backups[node.number] = (node.disk.copy(seed: 0), ledger.count, sealed[node.number] ?? 0)
     }
 
     private func restore(_ node: SimulatedNode) -> String {
         guard let backup = backups[node.number] else { return "no backup" }
         abort(node)
-        ledger.mayRepeat(node.number, from: unsealed[node.number] ?? 0, to: backup.ledger)
+        sealed[node.number] = backup.sealed
+        mayRepeat(node.number, to: backup.ledger)
         if node.number == 0 {
             count(.centreRestored)
             centre.putBack(backup.disk)
@@ -128,8 +145,10 @@ extension Simulation {
         guard node.number > 0, cells.count < plan.cellCount + 2 else { return "no clone" }
         count(.cloned)
         // What is not sealed is sealed on both machines.
-        ledger.mayRepeat(node.number, from: acknowledged[node.number] ?? 0, to: ledger.count)
+        mayRepeat(node.number, to: ledger.count)
         let clone = node.clone(number: cells.count + 1, world: world, seed: salt)
+        sealed[clone.number] = sealed[node.number]
+        origins[clone.number] = (node.number, ledger.count)
         cells.append(clone)
         lines.append(Line(cell: clone.number))
         return "cloned to \(clone.number)"

@@ -27,9 +27,11 @@ public final class Simulation {
     /// How much of the ledger is surely at the centre, by node.
     var acknowledged: [Int: Int] = [:]
     /// Copies of disks, and how long the ledger was then.
-    var backups: [Int: (disk: RAMDisk, ledger: Int)] = [:]
-    /// From where on in the ledger a node's copied disk may hold what was not sealed then.
-    var unsealed: [Int: Int] = [:]
+    var backups: [Int: (disk: RAMDisk, ledger: Int, sealed: Int)] = [:]
+    /// How much of the ledger is surely sealed on a node's disk; less after an old disk came back.
+    var sealed: [Int: Int] = [:]
+    /// Which machine a clone was copied from, and how long the ledger was then.
+    var origins: [Int: (node: Int, ledger: Int)] = [:]
     public internal(set) var trace = TraceHash()
     /// Events that have happened.
     public private(set) var eventCount = 0
