@@ -3,8 +3,8 @@ import KenhProtocol
 /// What the centre answers when it cannot do what it was asked, and what the asker should do next.
 public struct HubError: Error, Sendable {
     public enum Code: String, Sendable {
-        case cellExists, cellUnknown, badCellCode, deviceUnknown, logMismatch, notInitialised, alreadyInitialised,
-            unavailable, diskFull
+        case cellExists, cellUnknown, badCellCode, deviceUnknown, badChannel, badRole, roleUnknown, logMismatch,
+            notInitialised, alreadyInitialised, unavailable, diskFull
     }
 
     public let code: Code

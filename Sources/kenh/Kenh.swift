@@ -69,7 +69,7 @@ struct Kenh: AsyncParsableCommand {
             """,
         version: Version.text,
         subcommands: [
-            Central.self, Join.self, Daemon.self, Sync.self, Status.self, Conflicts.self, History.self, Verify.self,
-            Repair.self, Audit.self, Demo.self,
+            Central.self, Join.self, Daemon.self, Sync.self, Status.self, Conflicts.self, Rejected.self, History.self,
+            Verify.self, Repair.self, Audit.self, Demo.self,
         ])
 }

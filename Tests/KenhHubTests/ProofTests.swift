@@ -252,7 +252,7 @@ import Testing
         request.protocol = Limits.protocolVersion
         request.of = .objectHash(Data(blocks[2].hash.bytes))
         request.treeSize = 3
-        let response = try fixture.hub.proof(request)
+        let response = try fixture.hub.proof(request, for: fixture["A"].registered)
         let checkpoint = try Checkpoint(
             SignedNote(decoding: response.checkpoint), servingKey: fixture.serving.publicKey)
         let proof = try EntryProof(response.proof)
@@ -265,24 +265,38 @@ import Testing
         var cursor = WireCursor()
         (cursor.channel, cursor.sequence) = (proof.channel, proof.sequence)
         request.of = .entry(cursor)
-        #expect(try fixture.hub.proof(request).proof == response.proof)
+        #expect(try fixture.hub.proof(request, for: fixture["A"].registered).proof == response.proof)
         request.of = .objectHash(Data(fixture.organisation.bytes))
-        #expect(throws: ProtocolError(.notFound, "")) { try fixture.hub.proof(request) }
+        #expect(throws: ProtocolError(.notFound, "")) { try fixture.hub.proof(request, for: fixture["A"].registered) }
         request.of = .objectHash(Data([1]))
-        #expect(throws: ProtocolError(.malformed, "")) { try fixture.hub.proof(request) }
+        #expect(throws: ProtocolError(.malformed, "")) { try fixture.hub.proof(request, for: fixture["A"].registered) }
         request.of = nil
-        #expect(throws: ProtocolError(.malformed, "")) { try fixture.hub.proof(request) }
+        #expect(throws: ProtocolError(.malformed, "")) { try fixture.hub.proof(request, for: fixture["A"].registered) }
     }
 
-    @Test("a log of the format before gets its tree when it is opened")
-    func upgrade() throws {
+    @Test("a log of a format before gets what it lacks when it is opened", arguments: [1, 2])
+    func upgrade(_ format: Int) throws {
         for number in 1...11 { try a.insert("row\(number)", channel: "plan/\(number)") }
         try a.syncWhole()
         let expected = try check(try answer()).checkpoint
         let path = fixture.directory.appending(path: "old.db").path
         try fixture.backUpLog()
         try FileManager.default.copyItem(atPath: fixture.directory.appending(path: "log.backup").path, toPath: path)
-        try DurableDatabase(path: path, applicationID: 0x4B4C_4F47, format: 2, ddl: "").write {
+        try DurableDatabase(path: path, applicationID: 0x4B4C_4F47, format: 3, ddl: "").write {
+            try $0.execute(
+                """
+                ALTER TABLE log_entry RENAME TO newer;
+                CREATE TABLE log_entry(
+                    position INTEGER PRIMARY KEY, kind INTEGER NOT NULL, channel TEXT NOT NULL,
+                    sequence INTEGER NOT NULL, object_hash BLOB NOT NULL, accepted_at INTEGER NOT NULL,
+                    entry_hash BLOB NOT NULL, epoch INTEGER NOT NULL, signature BLOB NOT NULL, sender BLOB NOT NULL,
+                    replica BLOB, last_counter INTEGER, is_group_end INTEGER, payload BLOB NOT NULL,
+                    UNIQUE(channel, sequence), UNIQUE(object_hash, kind, accepted_at)) STRICT;
+                INSERT INTO log_entry SELECT position, kind, channel, sequence, object_hash, accepted_at, entry_hash,
+                    epoch, signature, sender, replica, last_counter, is_group_end, payload FROM newer;
+                DROP TABLE newer; DROP TABLE registry_role; DROP TABLE registry_grant; PRAGMA user_version=2
+                """)
+            guard format < 2 else { return }
             try $0.execute(
                 """
                 DROP TABLE log_node; DROP TABLE quarantine; ALTER TABLE log_entry DROP COLUMN is_group_end;
@@ -293,6 +307,7 @@ import Testing
         #expect(try check(try answer()).checkpoint.checkpoint == expected.checkpoint)
         #expect(try LogVerifier(identity: fixture.hub.identity).verify(fixture.log).problems == [])
         try a.insert("more")
+        try fixture.hub.grant("reader", to: "B", in: "org")
         try a.syncWhole()
         #expect(try LogVerifier(identity: fixture.hub.identity).verify(fixture.log).problems == [])
     }

@@ -108,7 +108,7 @@ import Testing
         let blocks = try a.blocks()
         let receipts = try a.send(blocks)
         let items = try receipts.map {
-            Delivery.Item(hash: blocks[0].hash, block: nil, acceptance: .init(try EntryProof($0.proof)))
+            Delivery.Item(hash: blocks[0].hash, block: nil, acceptance: try .init(try EntryProof($0.proof)))
         }
         _ = try a.store.take(Delivery(items: items), as: a.identity)
         try fixture.restoreLog()

@@ -55,7 +55,7 @@ import Testing
     @Test("a store of a newer format is refused and untouched")
     func newerFormat() throws {
         _ = try Store(path: path, schema: TestSchema.schema)
-        try SQLiteTool.run("PRAGMA user_version=3;", on: path)
+        try SQLiteTool.run("PRAGMA user_version=99;", on: path)
         try expectRefused(.newerVersion)
     }
 

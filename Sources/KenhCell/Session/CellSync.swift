@@ -119,7 +119,7 @@ public struct CellSync {
         let tree = try TreeView(servingKey: centre, organisation: identity.organisation, known: round.checkpoint).check(
             round.response, cursors: round.cursors, atMilliseconds: clock())
         tree.add(to: &delivery)
-        delivery.items = Self.acknowledged(receipts) + delivery.items
+        delivery.items = try Self.acknowledged(receipts) + delivery.items
         let report = try store.take(delivery, as: identity)
         return .taken(report, digests: try store.settledDigests())
     }
@@ -134,17 +134,20 @@ public struct CellSync {
                 + "kept as proof (kenh audit checkpoints), tell the inspection committee", recovery: .askAPerson)
     }
 
-    private static func acknowledged(_ receipts: [WireReceipt]) -> [Delivery.Item] {
-        receipts.compactMap { receipt in
+    private static func acknowledged(_ receipts: [WireReceipt]) throws -> [Delivery.Item] {
+        try receipts.compactMap { receipt in
             guard receipt.verdict == .accepted || receipt.verdict == .alreadyHad,
                 let hash = Hash256(bytes: receipt.blockHash)
             else { return nil }
             let proof = try? EntryProof(receipt.proof)
-            return Delivery.Item(
-                hash: hash, block: nil,
-                acceptance: .init(
-                    sequence: receipt.sequence, acceptedAtMilliseconds: receipt.acceptedAtMs,
-                    proof: proof?.object == hash ? proof : nil))
+            let acceptance =
+                if let proof, proof.object == hash {
+                    try Delivery.Acceptance(proof)
+                } else {
+                    Delivery.Acceptance(
+                        sequence: receipt.sequence, acceptedAtMilliseconds: receipt.acceptedAtMs)
+                }
+            return Delivery.Item(hash: hash, block: nil, acceptance: acceptance)
         }
     }
 }

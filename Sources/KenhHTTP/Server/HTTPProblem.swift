@@ -31,7 +31,9 @@ struct HTTPProblem {
         case .logMismatch: .conflict
         case .unavailable: .serviceUnavailable
         case .diskFull: HTTPResponse.Status(code: 507, reasonPhrase: "Insufficient Storage")
-        case .cellExists, .cellUnknown, .badCellCode, .deviceUnknown, .notInitialised, .alreadyInitialised: .badRequest
+        case .cellExists, .cellUnknown, .badCellCode, .deviceUnknown, .badChannel, .badRole, .roleUnknown,
+            .notInitialised, .alreadyInitialised:
+            .badRequest
         }
     }
 

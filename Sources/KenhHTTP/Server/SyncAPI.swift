@@ -69,9 +69,9 @@ public struct SyncAPI: Sendable {
     }
 
     private func proof(_ request: Request) async throws -> (SignedRequest, [UInt8]) {
-        let (signed, _, body) = try await open(request, limit: Self.enrollLimitBytes)
+        let (signed, device, body) = try await open(request, limit: Self.enrollLimitBytes)
         let message = try WireCoding.decode(WireProofRequest.self, from: body)
-        return (signed, try await onQueue { try WireCoding.encode(try hub.proof(message)) })
+        return (signed, try await onQueue { try WireCoding.encode(try hub.proof(message, for: device)) })
     }
 
     private func sync(_ request: Request) async throws -> (SignedRequest, [UInt8]) {

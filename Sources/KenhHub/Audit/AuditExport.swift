@@ -67,10 +67,12 @@ public struct AuditExport {
     private static func add(_ entry: StoredEntry, to index: inout AuditIndex) throws {
         index.countEntry()
         switch entry.kind {
-        case .block:
+        case .block, .ruling:
+            guard entry.hasBlock else { return }
             let wire = try WireCoding.decode(WireBlock.self, from: entry.payload)
-            index.add(
-                try BlockHeader(decoding: Array(wire.header)), acceptedAt: entry.acceptedAtMilliseconds)
+            let header = try BlockHeader(decoding: Array(wire.header))
+            index.add(header, acceptedAt: entry.acceptedAtMilliseconds)
+            if !entry.ruling.isEmpty { index.add(try Ruling(decoding: entry.ruling), on: header) }
         case .registry:
             let signed = try WireCoding.decode(WireSignedStatement.self, from: entry.payload)
             index.add(

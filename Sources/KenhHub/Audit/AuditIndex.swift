@@ -43,6 +43,10 @@ struct AuditIndex {
     private var replicas: [ReplicaID: PublicKey] = [:]
     private var restarts: [String] = []
     private var revocations: [String] = []
+    private var grants: [String] = []
+    private var rulings: [String] = []
+    /// By the statements so far.
+    private(set) var rights = Rights()
     private(set) var entries: UInt64 = 0
     private(set) var blocks = 0
     private(set) var changes = 0
@@ -54,6 +58,15 @@ struct AuditIndex {
     func author(of replica: ReplicaID) -> String {
         guard let device = replicas[replica].flatMap({ devices[$0] }) else { return "replica \(replica)" }
         return device.cell.isEmpty ? "the centre" : device.cell
+    }
+
+    /// Whose blocks a replica's are; empty for the centre's own, nil where the registry does not say.
+    func cell(of replica: ReplicaID) -> String? { replicas[replica].flatMap { devices[$0]?.cell } }
+
+    mutating func add(_ ruling: Ruling, on header: BlockHeader) {
+        rulings.append(
+            "\(ruling.struck.count) of the changes \(header.firstCounter) to \(header.lastCounter) of "
+                + "\(author(of: header.replica)) in \(header.channel): \(Self.oneLine(ruling.message))")
     }
 
     mutating func add(_ header: BlockHeader, acceptedAt: Int64) {
@@ -84,6 +97,17 @@ struct AuditIndex {
             )
         case .epochOpened(let opened):
             restarts.append("after entry \(opened.treeSize), on \(Self.time(acceptedAt))")
+        case .roleDefined(let wire):
+            guard let role = try? Role(wire, statedAtMilliseconds: acceptedAt) else { return }
+            rights.add(role)
+            let tables = role.rights.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
+            grants.append("the role \(role.name) on \(Self.time(acceptedAt)): \(tables.joined(separator: ", "))")
+        case .granted(let wire):
+            guard let grant = try? Grant(wire, statedAtMilliseconds: acceptedAt) else { return }
+            rights.add(grant)
+            grants.append(
+                "\(grant.cell == Grant.everyCell ? "every cell" : Self.oneLine(grant.cell)) is \(grant.role) in "
+                    + "\(grant.channel) from \(Self.time(acceptedAt)) on")
         case nil: break
         }
     }
@@ -102,6 +126,8 @@ struct AuditIndex {
             """
         for restart in restarts { text += "restored     \(restart)\n" }
         for revocation in revocations { text += "revoked      \(revocation)\n" }
+        for grant in grants { text += "granted      \(grant)\n" }
+        for ruling in rulings { text += "struck       \(ruling)\n" }
         for (code, cell) in cells.sorted(by: { $0.key < $1.key }) {
             text += "cell         \(code): \(Self.oneLine(cell))\n"
         }

@@ -71,6 +71,8 @@ private struct AuditCheck {
     private var lanes: [Hash256: LoggedBlock] = [:]
     private var pinned: [String: Set<ReplicaPin>] = [:]
     /// How large the log was when each of its lives ended.
+    /// When the log's life at this place of the file began.
+    private var lifeBegan = Int64.min
     private var ends: [[UInt8]: UInt64] = [:]
     private var epoch: [UInt8] = []
     /// Checkpoints that are not of this log.
@@ -129,7 +131,8 @@ private struct AuditCheck {
         guard let object = Hash256(bytes: wire.objectHash) else { return add("\(name(wire)) names no object") }
         let proof = EntryProof(
             epoch: Array(wire.epoch), kind: wire.kind, channel: wire.channel, sequence: wire.sequence, object: object,
-            acceptedAtMilliseconds: wire.acceptedAtMs, previous: chain.hash, signature: Array(wire.signature))
+            acceptedAtMilliseconds: wire.acceptedAtMs, previous: chain.hash, signature: Array(wire.signature),
+            ruling: Array(wire.ruling))
         if wire.sequence != chain.sequence + 1 { add("\(name(wire)) does not follow the one before it in its channel") }
         if !proof.isGood(by: certificate.servingKey) {
             add("\(name(wire)) is not what the centre signed: its place, time, object or signature was altered")
@@ -152,7 +155,7 @@ private struct AuditCheck {
 
     private func name(_ wire: WireLogEntry) -> String {
         var name = "entry \(wire.position) (\(wire.channel) \(wire.sequence)"
-        if wire.kind == .block, let header = try? BlockHeader(decoding: Array(wire.block.header)) {
+        if wire.hasBlock, let header = try? BlockHeader(decoding: Array(wire.block.header)) {
             name += ": changes \(header.firstCounter) to \(header.lastCounter) of \(index.author(of: header.replica))"
         }
         return name + ")"
@@ -161,7 +164,12 @@ private struct AuditCheck {
     private mutating func takeObject(_ wire: WireLogEntry, _ object: Hash256, _ certificate: ServingCertificate) {
         do {
             switch wire.kind {
-            case .block: try take(try Block(wire.block), object, wire)
+            case .block: try take(try Block(wire.block), object, nil, wire)
+            case .ruling where wire.hasBlock:
+                try take(try Block(wire.block), object, try Ruling(decoding: Array(wire.ruling)), wire)
+            case .ruling:
+                _ = try Ruling(decoding: Array(wire.ruling))
+                fallthrough
             case .registry: try take(wire.registry, object, wire, certificate)
             case .verdict:
                 guard lanes[object] != nil else {
@@ -172,9 +180,10 @@ private struct AuditCheck {
         } catch { add("\(name(wire)): \((error as? ProtocolError)?.message ?? "\(error)")") }
     }
 
-    private mutating func take(_ block: Block, _ object: Hash256, _ wire: WireLogEntry) throws {
+    private mutating func take(_ block: Block, _ object: Hash256, _ ruling: Ruling?, _ wire: WireLogEntry) throws {
         let header = block.header
         index.add(header, acceptedAt: wire.acceptedAtMs)
+        if let ruling { index.add(ruling, on: header) }
         lanes[object] = LoggedBlock(
             hash: object, replica: header.replica, channel: header.channel, lastCounter: header.lastCounter)
         let pin = ReplicaPin(replica: header.replica, counter: header.lastCounter, hash: object.prefix)
@@ -197,6 +206,21 @@ private struct AuditCheck {
         let body = try codec.open(block)
         for pin in body.pins where pinned[header.channel]?.contains(pin) != true {
             throw ProtocolError(.brokenLink, "what it builds on is not in the log before it")
+        }
+        try judge(block, body, ruling, wire)
+    }
+
+    /// The centre has to have struck what the writer was not allowed to do, and nothing else. What comes back from a
+    /// forgotten life was judged in that one.
+    private func judge(_ block: Block, _ body: BlockBody, _ ruling: Ruling?, _ wire: WireLogEntry) throws {
+        guard wire.acceptedAtMs >= lifeBegan, let cell = index.cell(of: block.header.replica) else { return }
+        let due = index.rights.ruling(on: block, body, of: cell)?.struck ?? ChangeSet()
+        let struck = ruling?.struck ?? ChangeSet()
+        guard due.isSubset(of: struck) else {
+            throw ProtocolError(.forbidden, "the centre took changes that their writer was not allowed to make")
+        }
+        guard struck.isSubset(of: due) else {
+            throw ProtocolError(.forbidden, "the centre struck changes that their writer was allowed to make")
         }
     }
 
@@ -223,6 +247,7 @@ private struct AuditCheck {
             throw ProtocolError(.brokenLink, "the log that was restored is not the one that it says")
         }
         ends[Array(opened.before)] = tree.size
+        lifeBegan = wire.acceptedAtMs
     }
 
     // MARK: checkpoints

@@ -13,11 +13,14 @@ public struct NewEntry: Sendable {
     public let payload: [UInt8]
     /// Of a block.
     public let header: BlockHeader?
+    /// A serialised `Ruling`, of a ruling.
+    public let ruling: [UInt8]
 
     public init(
         kind: WireEntryKind, channel: String, object: Hash256, acceptedAtMilliseconds: Int64, sender: [UInt8] = [],
-        payload: [UInt8] = [], header: BlockHeader? = nil
+        payload: [UInt8] = [], header: BlockHeader? = nil, ruling: [UInt8] = []
     ) {
+        self.ruling = ruling
         self.kind = kind
         self.channel = channel
         self.object = object
@@ -41,11 +44,14 @@ public struct StoredEntry: Sendable {
     public let signature: [UInt8]
     public let sender: [UInt8]
     public let payload: [UInt8]
+    public let ruling: [UInt8]
 
     public init(
         kind: WireEntryKind, channel: String, sequence: UInt64, position: UInt64, objectHash: Hash256,
-        acceptedAtMilliseconds: Int64, epoch: [UInt8], signature: [UInt8], sender: [UInt8], payload: [UInt8]
+        acceptedAtMilliseconds: Int64, epoch: [UInt8], signature: [UInt8], sender: [UInt8], payload: [UInt8],
+        ruling: [UInt8] = []
     ) {
+        self.ruling = ruling
         self.kind = kind
         self.channel = channel
         self.sequence = sequence
@@ -57,6 +63,11 @@ public struct StoredEntry: Sendable {
         self.sender = sender
         self.payload = payload
     }
+}
+
+extension StoredEntry {
+    /// A ruling on a block that the log has already has none.
+    var hasBlock: Bool { (kind == .block || kind == .ruling) && !payload.isEmpty }
 }
 
 /// What the log remembers of a block, for the checks of those that build on it.
@@ -164,7 +175,7 @@ public protocol HubTransaction: MerkleNodes {
     func append(
         _ entry: NewEntry, sign: (_ epoch: [UInt8], _ entryHash: Hash256) throws -> [UInt8]
     ) throws -> EntryProof
-    /// The earliest acceptance of a block that the log has.
+    /// The newest entry of a block that the log has: it has the earliest acceptance, and all that was ever struck.
     func acceptance(of block: Hash256) throws -> EntryProof?
     /// An entry and its position, by its object (the first of it) or by its place.
     func entry(of object: Hash256) throws -> (proof: EntryProof, position: UInt64)?
@@ -200,6 +211,16 @@ public protocol HubTransaction: MerkleNodes {
     func code(_ id: [UInt8]) throws -> IssuedCode?
     func markUsed(_ id: [UInt8], by key: [UInt8]) throws
 
+    /// Of one name, and of one cell and channel, the one that was stated later counts: what comes back after a restore
+    /// may be older than what is there.
+    func addRole(_ role: Role) throws
+    func role(_ name: String) throws -> Role?
+    /// What there is of roles, in the order of their names.
+    func roles() throws -> [Role]
+    func addGrant(_ grant: Grant) throws
+    /// In the order of their channels and cells; of one cell those that may concern it.
+    func grants(of cell: String?) throws -> [Grant]
+
     // The quarantine.
     /// Keeps one block; that it is kept already is no error.
     func quarantine(_ block: QuarantinedBlock) throws
@@ -208,4 +229,13 @@ public protocol HubTransaction: MerkleNodes {
     func quarantinedBytes(of writer: PublicKey) throws -> Int
     func isQuarantined(_ block: Hash256) throws -> Bool
     func leaveQuarantine(_ block: Hash256) throws
+}
+
+extension HubTransaction {
+    /// What the registry says now of a cell's rights.
+    func rights(of cell: String) throws -> Rights {
+        let grants = try grants(of: cell)
+        // Most organisations have none, and roles nobody has been given need not be read.
+        return grants.isEmpty ? Rights() : Rights(grants: grants, roles: try roles())
+    }
 }

@@ -86,7 +86,8 @@ public struct LogRepair {
         var previous = previous
         for (entry, hash) in entries {
             defer { previous = hash }
-            guard entry.kind != .verdict, try log.read({ try LogChain.isWhole(entry, key, $0) }) else {
+            guard entry.hasBlock || entry.kind == .registry, try log.read({ try LogChain.isWhole(entry, key, $0) })
+            else {
                 report.damagedEntries += 1
                 continue
             }
@@ -96,8 +97,8 @@ public struct LogRepair {
     }
 
     private static let entry = """
-        SELECT kind, channel, sequence, position, object_hash, accepted_at, epoch, signature, sender, payload, entry_hash
-        FROM log_entry WHERE position = ?
+        SELECT kind, channel, sequence, position, object_hash, accepted_at, epoch, signature, sender, payload, entry_hash,
+        ruling FROM log_entry WHERE position = ?
         """
 
     private static func entry(
@@ -109,7 +110,8 @@ public struct LogRepair {
         let entry = StoredEntry(
             kind: kind, channel: read.string(1), sequence: UInt64(clamping: read.int(2)),
             position: UInt64(clamping: read.int(3)), objectHash: object, acceptedAtMilliseconds: read.int(5),
-            epoch: epoch, signature: read.array(7), sender: read.array(8), payload: read.array(9))
+            epoch: epoch, signature: read.array(7), sender: read.array(8), payload: read.array(9),
+            ruling: read.array(11))
         return (entry, hash)
     }
 
@@ -119,7 +121,7 @@ public struct LogRepair {
             EntryProof(
                 epoch: entry.epoch, kind: entry.kind, channel: entry.channel, sequence: entry.sequence,
                 object: entry.objectHash, acceptedAtMilliseconds: entry.acceptedAtMilliseconds, previous: previous,
-                signature: entry.signature
+                signature: entry.signature, ruling: entry.ruling
             ).wire
         if entry.kind == .registry {
             item.registry = try WireCoding.decode(WireSignedStatement.self, from: entry.payload)
@@ -163,13 +165,15 @@ extension SQLiteLog {
         try write { transaction in
             guard let transaction = transaction as? SQLiteLogTransaction else { return }
             var header: BlockHeader?
-            if entry.kind == .block {
+            if entry.hasBlock {
                 header = try Block(try WireCoding.decode(WireBlock.self, from: entry.payload)).header
             }
             try transaction.put(entry, header: header, entryHash: entryHash)
             guard entry.kind == .registry else { return }
             let signed = try WireCoding.decode(WireSignedStatement.self, from: entry.payload)
-            try hub.enter(WireCoding.decode(WireRegistryStatement.self, from: Array(signed.statement)), transaction)
+            try hub.enter(
+                WireCoding.decode(WireRegistryStatement.self, from: Array(signed.statement)),
+                acceptedAt: entry.acceptedAtMilliseconds, transaction)
         }
     }
 }

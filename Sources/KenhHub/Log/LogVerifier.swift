@@ -75,7 +75,7 @@ public struct LogVerifier {
 
     /// Later blocks are judged by what is listed of earlier ones.
     private func isListed(_ entry: StoredEntry, _ transaction: any HubTransaction) throws -> Bool {
-        guard entry.kind == .block, let wire = try? WireCoding.decode(WireBlock.self, from: entry.payload),
+        guard entry.hasBlock, let wire = try? WireCoding.decode(WireBlock.self, from: entry.payload),
             let header = try? BlockHeader(decoding: Array(wire.header))
         else { return true }
         let known = try transaction.block(entry.objectHash)
@@ -100,6 +100,14 @@ public struct LogVerifier {
         case .deviceRevoked(let revoked):
             let known = try transaction.device(Array(revoked.key))
             return known?.revokedAtMilliseconds == nil ? "has a revoked device that may go on" : nil
+        case .roleDefined(let role):
+            let known = try transaction.role(role.name)
+            return known?.statedAtMilliseconds ?? .min < entry.acceptedAtMilliseconds ? "lacks a role" : nil
+        case .granted(let wire):
+            let known = try transaction.grants(of: nil).first { $0.cell == wire.cell && $0.channel == wire.channel }
+            return known?.statedAtMilliseconds ?? .min < entry.acceptedAtMilliseconds
+                || known?.statedAtMilliseconds == entry.acceptedAtMilliseconds && known?.role != wire.role
+                ? "gives a cell another role than was granted" : nil
         case .epochOpened, nil: return nil
         }
     }
@@ -121,7 +129,7 @@ struct LogChain {
         let proof = EntryProof(
             epoch: entry.epoch, kind: entry.kind, channel: channel, sequence: entry.sequence,
             object: entry.objectHash, acceptedAtMilliseconds: entry.acceptedAtMilliseconds, previous: hash,
-            signature: entry.signature)
+            signature: entry.signature, ruling: entry.ruling)
         let isNext = entry.sequence == sequence + 1
         sequence = entry.sequence
         hash = proof.entryHash
@@ -136,8 +144,13 @@ struct LogChain {
     static func isWhole(
         _ entry: StoredEntry, _ servingKey: PublicKey, _ transaction: any HubTransaction
     ) throws -> Bool {
+        guard entry.ruling.isEmpty == (entry.kind != .ruling),
+            entry.ruling.isEmpty || (try? Ruling(decoding: entry.ruling)) != nil
+        else { return false }
         switch entry.kind {
-        case .block:
+        case .block, .ruling:
+            // More may be struck of a block that the log has.
+            if entry.kind == .ruling, entry.payload.isEmpty { return try transaction.block(entry.objectHash) != nil }
             guard let wire = try? WireCoding.decode(WireBlock.self, from: entry.payload),
                 let block = try? Block(wire), block.hash == entry.objectHash, block.header.channel == entry.channel,
                 let key = try transaction.deviceKey(of: block.header.replica),

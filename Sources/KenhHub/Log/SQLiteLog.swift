@@ -17,15 +17,25 @@ public final class SQLiteLog: HubLog {
             number INTEGER PRIMARY KEY, hash BLOB NOT NULL UNIQUE, writer BLOB NOT NULL, sender BLOB NOT NULL,
             received_at INTEGER NOT NULL, payload BLOB NOT NULL) STRICT;
         """
-    private static let ddl = """
-        CREATE TABLE log_epoch(
-            number INTEGER PRIMARY KEY, epoch BLOB NOT NULL UNIQUE, opened_at INTEGER NOT NULL) STRICT;
+    private static let rightsDDL = """
+        CREATE TABLE registry_role(
+            name TEXT PRIMARY KEY NOT NULL, definition BLOB NOT NULL, stated_at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+        CREATE TABLE registry_grant(
+            cell TEXT NOT NULL, channel TEXT NOT NULL, role TEXT NOT NULL, stated_at INTEGER NOT NULL,
+            PRIMARY KEY(cell, channel)) STRICT, WITHOUT ROWID;
+        """
+    private static let entryDDL = """
         CREATE TABLE log_entry(
             position INTEGER PRIMARY KEY, kind INTEGER NOT NULL, channel TEXT NOT NULL, sequence INTEGER NOT NULL,
             object_hash BLOB NOT NULL, accepted_at INTEGER NOT NULL, entry_hash BLOB NOT NULL,
             epoch INTEGER NOT NULL, signature BLOB NOT NULL, sender BLOB NOT NULL, replica BLOB,
-            last_counter INTEGER, is_group_end INTEGER, payload BLOB NOT NULL,
-            UNIQUE(channel, sequence), UNIQUE(object_hash, kind, accepted_at)) STRICT;
+            last_counter INTEGER, is_group_end INTEGER, payload BLOB NOT NULL, ruling BLOB NOT NULL DEFAULT x'',
+            UNIQUE(channel, sequence), UNIQUE(object_hash, kind, accepted_at, ruling)) STRICT;
+        """
+    private static let ddl = """
+        CREATE TABLE log_epoch(
+            number INTEGER PRIMARY KEY, epoch BLOB NOT NULL UNIQUE, opened_at INTEGER NOT NULL) STRICT;
+        \(entryDDL)
         \(treeDDL)
         CREATE TABLE log_head(
             channel TEXT PRIMARY KEY NOT NULL, sequence INTEGER NOT NULL, entry_hash BLOB NOT NULL) STRICT, WITHOUT ROWID;
@@ -34,6 +44,7 @@ public final class SQLiteLog: HubLog {
             key BLOB PRIMARY KEY NOT NULL, cell TEXT NOT NULL, name TEXT NOT NULL,
             revoked_at INTEGER) STRICT, WITHOUT ROWID;
         \(quarantineDDL)
+        \(rightsDDL)
         CREATE TABLE registry_replica(
             replica BLOB PRIMARY KEY NOT NULL, device_key BLOB NOT NULL) STRICT, WITHOUT ROWID;
         CREATE TABLE registry_code(
@@ -42,7 +53,7 @@ public final class SQLiteLog: HubLog {
         """
     /// "KLOG" in ASCII.
     private static let applicationID: Int64 = 0x4B4C_4F47
-    private static let format: Int64 = 2
+    private static let format: Int64 = 3
 
     /// - Parameters:
     ///   - newEpoch: 16 random bytes for a new log; an existing one keeps its own.
@@ -70,8 +81,29 @@ public final class SQLiteLog: HubLog {
             path: path, applicationID: Self.applicationID, format: Self.format, ddl: Self.ddl)
     }
 
+    private static func upgrade(_ sql: StatementCache, from format: Int64) throws {
+        if format < 2 { try addTree(sql) }
+        try addRights(sql)
+    }
+
+    /// What came with format 3: rights, and rulings, whose entries are told apart by what they strike.
+    private static func addRights(_ sql: StatementCache) throws {
+        let columns = """
+            position, kind, channel, sequence, object_hash, accepted_at, entry_hash, epoch, signature, sender, replica,
+            last_counter, is_group_end, payload
+            """
+        try sql.execute(
+            """
+            ALTER TABLE log_entry RENAME TO log_entry_before;
+            \(entryDDL)
+            INSERT INTO log_entry(\(columns)) SELECT \(columns) FROM log_entry_before;
+            DROP TABLE log_entry_before;
+            \(rightsDDL)
+            """)
+    }
+
     /// What came with format 2: the tree, groups' ends, and revocation.
-    private static func upgrade(_ sql: StatementCache) throws {
+    private static func addTree(_ sql: StatementCache) throws {
         try sql.execute(treeDDL + quarantineDDL)
         try sql.execute("ALTER TABLE registry_device ADD COLUMN revoked_at INTEGER")
         try sql.execute("ALTER TABLE log_entry ADD COLUMN is_group_end INTEGER")
@@ -123,23 +155,24 @@ struct SQLiteLogTransaction: HubTransaction {
         let sequence = head.sequence &+ 1
         let entryHash = EntryHash.next(
             after: head.entryHash, kind: entry.kind, channel: entry.channel, sequence: sequence, object: entry.object,
-            acceptedAtMilliseconds: entry.acceptedAtMilliseconds)
+            acceptedAtMilliseconds: entry.acceptedAtMilliseconds, ruling: entry.ruling)
         let signature = try sign(epoch, entryHash)
         let stored = StoredEntry(
             kind: entry.kind, channel: entry.channel, sequence: sequence, position: 0, objectHash: entry.object,
             acceptedAtMilliseconds: entry.acceptedAtMilliseconds, epoch: epoch, signature: signature,
-            sender: entry.sender, payload: entry.payload)
+            sender: entry.sender, payload: entry.payload, ruling: entry.ruling)
         try put(stored, header: entry.header, entryHash: entryHash)
         return EntryProof(
             epoch: epoch, kind: entry.kind, channel: entry.channel, sequence: sequence, object: entry.object,
-            acceptedAtMilliseconds: entry.acceptedAtMilliseconds, previous: head.entryHash, signature: signature)
+            acceptedAtMilliseconds: entry.acceptedAtMilliseconds, previous: head.entryHash, signature: signature,
+            ruling: entry.ruling)
     }
 
     func acceptance(of block: Hash256) throws -> EntryProof? {
         let read = try sql(
             """
-            SELECT \(Self.proofColumns) WHERE e.object_hash = ? AND e.kind IN (1, 3)
-            ORDER BY e.accepted_at, e.kind LIMIT 1
+            SELECT \(Self.proofColumns) WHERE e.object_hash = ? AND e.kind IN (1, 3, 4)
+            ORDER BY e.position DESC LIMIT 1
             """)
         defer { read.reset() }
         read.bind(1, copying: block.bytes)
@@ -162,7 +195,7 @@ struct SQLiteLogTransaction: HubTransaction {
     }
 
     private static let proofColumns = """
-        e.kind, e.channel, e.sequence, e.accepted_at, e.signature, l.epoch, e.object_hash, e.position
+        e.kind, e.channel, e.sequence, e.accepted_at, e.signature, l.epoch, e.object_hash, e.position, e.ruling
         FROM log_entry e JOIN log_epoch l ON l.number = e.epoch
         """
 
@@ -175,7 +208,7 @@ struct SQLiteLogTransaction: HubTransaction {
         guard let previous else { throw damaged }
         let proof = EntryProof(
             epoch: read.array(5), kind: kind, channel: channel, sequence: sequence, object: object,
-            acceptedAtMilliseconds: read.int(3), previous: previous, signature: read.array(4))
+            acceptedAtMilliseconds: read.int(3), previous: previous, signature: read.array(4), ruling: read.array(8))
         return (proof, UInt64(clamping: read.int(7)))
     }
 
@@ -215,7 +248,7 @@ struct SQLiteLogTransaction: HubTransaction {
     private static let blockColumns = "object_hash, replica, channel, last_counter, is_group_end"
 
     func block(_ hash: Hash256) throws -> LoggedBlock? {
-        let read = try sql("SELECT \(Self.blockColumns) FROM log_entry WHERE object_hash = ? AND kind = 1")
+        let read = try sql("SELECT \(Self.blockColumns) FROM log_entry WHERE object_hash = ? AND replica IS NOT NULL")
         defer { read.reset() }
         read.bind(1, copying: hash.bytes)
         return try read.step() ? Self.loggedBlock(read) : nil
@@ -225,7 +258,7 @@ struct SQLiteLogTransaction: HubTransaction {
         let read = try sql(
             """
             SELECT \(Self.blockColumns) FROM log_entry
-            WHERE object_hash BETWEEN ?1 AND ?2 AND kind = 1 AND channel = ?3 AND replica = ?4 AND last_counter = ?5
+            WHERE object_hash BETWEEN ?1 AND ?2 AND channel = ?3 AND replica = ?4 AND last_counter = ?5
             """)
         defer { read.reset() }
         read.bind(1, copying: pin.hash.bytes)
@@ -281,7 +314,8 @@ struct SQLiteLogTransaction: HubTransaction {
     }
 
     private static let entryColumns = """
-        e.kind, e.sequence, e.position, e.object_hash, e.accepted_at, l.epoch, e.signature, e.sender, e.payload, e.channel
+        e.kind, e.sequence, e.position, e.object_hash, e.accepted_at, l.epoch, e.signature, e.sender, e.payload, e.channel,
+        e.ruling
         FROM log_entry e JOIN log_epoch l ON l.number = e.epoch
         """
 
@@ -297,7 +331,8 @@ struct SQLiteLogTransaction: HubTransaction {
                     kind: WireEntryKind(rawValue: Int(read.int(0))) ?? .unspecified, channel: read.string(9),
                     sequence: UInt64(clamping: read.int(1)), position: UInt64(clamping: read.int(2)),
                     objectHash: object, acceptedAtMilliseconds: read.int(4), epoch: read.array(5),
-                    signature: read.array(6), sender: read.array(7), payload: read.array(8)))
+                    signature: read.array(6), sender: read.array(7), payload: read.array(8),
+                    ruling: read.array(10)))
         }
         return entries
     }
@@ -316,8 +351,8 @@ struct SQLiteLogTransaction: HubTransaction {
         let insert = try sql(
             """
             INSERT INTO log_entry(kind, channel, sequence, object_hash, accepted_at, entry_hash, epoch,
-                signature, sender, replica, last_counter, payload, position, is_group_end)
-            VALUES(?, ?, ?, ?, ?, ?, (SELECT number FROM log_epoch WHERE epoch = ?), ?, ?, ?, ?, ?, ?, ?)
+                signature, sender, replica, last_counter, payload, position, is_group_end, ruling)
+            VALUES(?, ?, ?, ?, ?, ?, (SELECT number FROM log_epoch WHERE epoch = ?), ?, ?, ?, ?, ?, ?, ?, ?)
             """)
         insert.bind(1, entry.kind.rawValue)
         insert.bind(2, copying: entry.channel)
@@ -333,6 +368,7 @@ struct SQLiteLogTransaction: HubTransaction {
         insert.bind(12, copying: entry.payload)
         insert.bind(13, Int64(clamping: position))
         insert.bind(14, copying: header.map { .integer($0.isGroupEnd ? 1 : 0) } ?? .null)
+        insert.bind(15, copying: entry.ruling)
         try insert.run()
         try addToTree(entryHash, at: position)
         try setHead(of: entry.channel, entry.sequence, entryHash)

@@ -151,7 +151,9 @@ extension Hub {
     }
 
     /// Appends a signed statement to the registry's channel.
-    func state(_ what: WireRegistryStatement.OneOf_What, in transaction: any HubTransaction) throws {
+    func state(
+        _ what: WireRegistryStatement.OneOf_What, at milliseconds: Int64? = nil, in transaction: any HubTransaction
+    ) throws {
         var statement = WireRegistryStatement()
         statement.organisation = Data(identity.organisation.bytes)
         statement.what = what
@@ -159,7 +161,8 @@ extension Hub {
         _ = try append(
             NewEntry(
                 kind: .registry, channel: ChannelName.registry,
-                object: Hashing.sha256(domain: .registry, Array(signed.statement)), acceptedAtMilliseconds: now(),
+                object: Hashing.sha256(domain: .registry, Array(signed.statement)),
+                acceptedAtMilliseconds: milliseconds ?? now(),
                 payload: try WireCoding.encode(signed)),
             in: transaction)
     }

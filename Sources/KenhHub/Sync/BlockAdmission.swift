@@ -20,10 +20,10 @@ struct BlockAdmission {
         do {
             let block = try Block(wire)
             receipt.blockHash = Data(block.hash.bytes)
-            let acceptedAt = proof?.object == block.hash ? proof?.acceptedAtMilliseconds : nil
+            let proof = proof?.object == block.hash ? proof : nil
             // What was taken before its writer was revoked stays taken.
-            let outcome = try acceptedAt == nil && !takesRevoked ? quarantined(block, payload: wire) : nil
-            fill(&receipt, try outcome ?? admit(block, payload: wire, acceptedAt: acceptedAt ?? hub.now()))
+            let outcome = try proof == nil && !takesRevoked ? quarantined(block, payload: wire) : nil
+            fill(&receipt, try outcome ?? admit(block, payload: wire, proof))
         } catch let error as ProtocolError {
             receipt.verdict = .invalid
             receipt.code = error.code.rawValue
@@ -63,18 +63,32 @@ struct BlockAdmission {
         (receipt.verdict, receipt.sequence, receipt.acceptedAtMs) =
             (verdict, proof.sequence, proof.acceptedAtMilliseconds)
         receipt.proof = proof.wire
+        guard let ruling = try? Ruling(decoding: proof.ruling) else { return }
+        (receipt.code, receipt.message) = (ruling.code, ruling.message)
     }
 
-    private func admit(_ block: Block, payload: WireBlock, acceptedAt: Int64) throws -> Outcome {
+    private func admit(_ block: Block, payload: WireBlock, _ proof: EntryProof?) throws -> Outcome {
         if let known = try transaction.acceptance(of: block.hash) { return .alreadyHad(known) }
         try authenticate(block)
         if let missing = try missingLink(block) { return .heldBack(missing) }
         let body = try codec.open(block)
         if let missing = try missingPin(body, channel: block.header.channel) { return .heldBack(missing) }
+        let ruling = try ruling(on: block, body, proof)
         let entry = NewEntry(
-            kind: .block, channel: block.header.channel, object: block.hash, acceptedAtMilliseconds: acceptedAt,
-            sender: sender, payload: try WireCoding.encode(payload), header: block.header)
+            kind: ruling.isEmpty ? .block : .ruling, channel: block.header.channel, object: block.hash,
+            acceptedAtMilliseconds: proof?.acceptedAtMilliseconds ?? hub.now(), sender: sender,
+            payload: try WireCoding.encode(payload), header: block.header, ruling: ruling)
         return .accepted(try hub.append(entry, in: transaction))
+    }
+
+    /// What the writer may not do, by the registry as it stands at this place of the log; empty where it may do all. What
+    /// was judged once is not judged anew.
+    private func ruling(on block: Block, _ body: BlockBody, _ proof: EntryProof?) throws -> [UInt8] {
+        if let proof { return proof.ruling }
+        guard let key = try transaction.deviceKey(of: block.header.replica),
+            let cell = try transaction.device(key.bytes)?.cell
+        else { return [] }
+        return try transaction.rights(of: cell).ruling(on: block, body, of: cell)?.encoded ?? []
     }
 
     /// Nil where the writer may go on.

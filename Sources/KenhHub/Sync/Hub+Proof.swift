@@ -36,11 +36,11 @@ extension Hub {
 
     /// `POST /v1/proof`: that one entry is in the log.
     ///
-    /// - Throws: ``ProtocolError`` with code `notFound` where it is not.
-    public func proof(_ request: WireProofRequest) throws -> WireProofResponse {
+    /// - Throws: ``ProtocolError`` with code `notFound` where it is not, or not in what the device may know.
+    public func proof(_ request: WireProofRequest, for device: RegisteredDevice) throws -> WireProofResponse {
         try check(version: request.protocol)
         return try log.read { transaction in
-            guard let found = try entry(request, transaction) else {
+            guard let found = try entry(request, transaction), try maySee(found.proof, device, transaction) else {
                 throw ProtocolError(.notFound, "the centre's log has no such entry")
             }
             let checkpoint = try checkpoint(transaction)
@@ -53,6 +53,17 @@ extension Hub {
             response.timeMs = now()
             return response
         }
+    }
+
+    /// What a device's cell may read, and what it wrote itself.
+    private func maySee(
+        _ proof: EntryProof, _ device: RegisteredDevice, _ transaction: any HubTransaction
+    ) throws -> Bool {
+        if try transaction.rights(of: device.cell).role(of: device.cell, in: proof.channel).reads { return true }
+        guard let writer = try transaction.block(proof.object)?.replica,
+            let key = try transaction.deviceKey(of: writer)
+        else { return false }
+        return try transaction.device(key.bytes)?.cell == device.cell
     }
 
     private func entry(

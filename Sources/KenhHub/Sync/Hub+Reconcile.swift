@@ -127,17 +127,19 @@ extension Hub {
             guard statement.organisation.elementsEqual(identity.organisation.bytes) else {
                 throw ProtocolError(.wrongOrganisation, "a registry statement is for another organisation")
             }
-            try enter(statement, transaction)
-            let acceptedAt = goodProof(item.proof, of: object)?.acceptedAtMilliseconds
+            let acceptedAt = goodProof(item.proof, of: object)?.acceptedAtMilliseconds ?? now()
+            try enter(statement, acceptedAt: acceptedAt, transaction)
             _ = try append(
                 NewEntry(
                     kind: .registry, channel: ChannelName.registry, object: object,
-                    acceptedAtMilliseconds: acceptedAt ?? now(), payload: try WireCoding.encode(item.registry)),
+                    acceptedAtMilliseconds: acceptedAt, payload: try WireCoding.encode(item.registry)),
                 in: transaction)
         }
     }
 
-    func enter(_ statement: WireRegistryStatement, _ transaction: any HubTransaction) throws {
+    func enter(
+        _ statement: WireRegistryStatement, acceptedAt: Int64, _ transaction: any HubTransaction
+    ) throws {
         switch statement.what {
         case .cellAdded(let cell):
             if try transaction.cellName(cell.code) == nil { try transaction.addCell(code: cell.code, name: cell.name) }
@@ -155,6 +157,10 @@ extension Hub {
             }
         case .deviceRevoked(let revoked):
             try transaction.revoke(try PublicKey(bytes: revoked.key), atMilliseconds: now())
+        case .roleDefined(let role):
+            try transaction.addRole(Role(role, statedAtMilliseconds: acceptedAt))
+        case .granted(let grant):
+            try transaction.addGrant(Grant(grant, statedAtMilliseconds: acceptedAt))
         // It is history: what the log's life is now was decided before it came back.
         case .epochOpened: break
         case nil: throw ProtocolError(.unsupportedVersion, "a registry statement needs a newer Kenh")
@@ -200,15 +206,26 @@ extension Hub {
         return nil
     }
 
-    /// The earliest acceptance counts on every node; where the one that comes back is earlier, everybody is told.
+    /// The earliest acceptance counts on every node, and all that was ever struck is; where what comes back says more
+    /// than the log does, everybody is told.
     private func join(
         _ proof: EntryProof?, _ known: EntryProof, _ transaction: any HubTransaction
     ) throws -> EntryProof {
-        guard let proof, proof.acceptedAtMilliseconds < known.acceptedAtMilliseconds else { return known }
+        guard let proof else { return known }
+        let struck = try Self.joined(proof.ruling, known.ruling)
+        let acceptedAt = min(proof.acceptedAtMilliseconds, known.acceptedAtMilliseconds)
+        guard acceptedAt < known.acceptedAtMilliseconds || struck != known.ruling else { return known }
         return try append(
             NewEntry(
-                kind: .verdict, channel: known.channel, object: known.object,
-                acceptedAtMilliseconds: proof.acceptedAtMilliseconds),
+                kind: struck.isEmpty ? .verdict : .ruling, channel: known.channel, object: known.object,
+                acceptedAtMilliseconds: acceptedAt, ruling: struck),
             in: transaction)
+    }
+
+    private static func joined(_ proof: [UInt8], _ known: [UInt8]) throws -> [UInt8] {
+        guard !proof.isEmpty else { return known }
+        guard !known.isEmpty else { return proof }
+        let (mine, theirs) = (try Ruling(decoding: known), try Ruling(decoding: proof))
+        return theirs.struck.isSubset(of: mine.struck) ? known : try mine.joined(with: theirs).encoded
     }
 }

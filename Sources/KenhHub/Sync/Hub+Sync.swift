@@ -100,7 +100,9 @@ extension Hub {
     ) throws {
         let asked = request.downLimitBytes == 0 ? Self.downLimitBytes : Int(request.downLimitBytes)
         var budget = min(max(asked, 1), Self.downLimitBytes)
-        let heads = try transaction.heads().sorted { $0.channel == ChannelName.registry && $1.channel != $0.channel }
+        let rights = try transaction.rights(of: device.cell)
+        let readable = try transaction.heads().filter { rights.role(of: device.cell, in: $0.channel).reads }
+        let heads = readable.sorted { $0.channel == ChannelName.registry && $1.channel != $0.channel }
         for head in heads {
             let (place, isCovered) = cursors[head.channel] ?? (0, false)
             var reached = place
@@ -153,8 +155,10 @@ extension StoredEntry {
         wire.objectHash = Data(objectHash.bytes)
         wire.acceptedAtMs = acceptedAtMilliseconds
         wire.signature = Data(signature)
+        wire.ruling = Data(ruling)
         switch kind {
-        case .block where withBlock: wire.block = try WireCoding.decode(WireBlock.self, from: payload)
+        case .block where withBlock, .ruling where withBlock && hasBlock:
+            wire.block = try WireCoding.decode(WireBlock.self, from: payload)
         case .registry: wire.registry = try WireCoding.decode(WireSignedStatement.self, from: payload)
         default: break
         }

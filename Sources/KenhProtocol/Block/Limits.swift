@@ -10,6 +10,7 @@ public enum Limits {
     public static let changesPerBlock = 1 << 16
     public static let plainBodyBytes = 64 << 20
     public static let compressedBodyBytes = 64 << 20
+    public static let rulingBytes = 1 << 20
     /// Kept aside of one revoked device.
     public static let quarantineBytes = 64 << 20
     public static let detachedBytes = 64 << 20

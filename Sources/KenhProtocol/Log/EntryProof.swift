@@ -17,11 +17,14 @@ public struct EntryProof: Sendable, Equatable {
     public let previous: Hash256
     /// The serving key's, 64 bytes.
     public let signature: [UInt8]
+    /// A ``Ruling`` as it was serialised; of no other kind of entry.
+    public let ruling: [UInt8]
 
     public init(
         epoch: [UInt8], kind: WireEntryKind, channel: String, sequence: UInt64, object: Hash256,
-        acceptedAtMilliseconds: Int64, previous: Hash256, signature: [UInt8]
+        acceptedAtMilliseconds: Int64, previous: Hash256, signature: [UInt8], ruling: [UInt8] = []
     ) {
+        self.ruling = ruling
         self.epoch = epoch
         self.kind = kind
         self.channel = channel
@@ -36,7 +39,7 @@ public struct EntryProof: Sendable, Equatable {
     public var entryHash: Hash256 {
         EntryHash.next(
             after: previous, kind: kind, channel: channel, sequence: sequence, object: object,
-            acceptedAtMilliseconds: acceptedAtMilliseconds)
+            acceptedAtMilliseconds: acceptedAtMilliseconds, ruling: ruling)
     }
 
     /// The signature of an entry: over epoch ‖ entry hash, 48 bytes.
@@ -64,16 +67,19 @@ extension EntryProof {
         wire.acceptedAtMs = acceptedAtMilliseconds
         wire.previous = Data(previous.bytes)
         wire.signature = Data(signature)
+        wire.ruling = Data(ruling)
         return wire
     }
 
     /// - Throws: ``ProtocolError`` with code `malformed` where a length is wrong. The signature is not looked at.
     public init(_ wire: WireEntryProof) throws(ProtocolError) {
         guard wire.epoch.count == Self.epochBytes, let object = Hash256(bytes: wire.objectHash),
-            let previous = Hash256(bytes: wire.previous), wire.sequence > 0
+            let previous = Hash256(bytes: wire.previous), wire.sequence > 0,
+            wire.kind == .ruling || wire.ruling.isEmpty
         else { throw ProtocolError(.malformed, "a log entry's proof has a wrong length") }
         self.init(
             epoch: Array(wire.epoch), kind: wire.kind, channel: wire.channel, sequence: wire.sequence, object: object,
-            acceptedAtMilliseconds: wire.acceptedAtMs, previous: previous, signature: Array(wire.signature))
+            acceptedAtMilliseconds: wire.acceptedAtMs, previous: previous, signature: Array(wire.signature),
+            ruling: Array(wire.ruling))
     }
 }

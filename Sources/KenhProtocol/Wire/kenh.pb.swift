@@ -36,6 +36,9 @@ public nonisolated enum WireEntryKind: SwiftProtobuf.Enum, Swift.CaseIterable {
 
   /// an earlier acceptance of a block that the log has, handed back after a rewind
   case verdict // = 3
+
+  /// a block of which changes are struck; without the block: more of them, of one that is there
+  case ruling // = 4
   case UNRECOGNIZED(Int)
 
   public init() {
@@ -48,6 +51,7 @@ public nonisolated enum WireEntryKind: SwiftProtobuf.Enum, Swift.CaseIterable {
     case 1: self = .block
     case 2: self = .registry
     case 3: self = .verdict
+    case 4: self = .ruling
     default: self = .UNRECOGNIZED(rawValue)
     }
   }
@@ -58,6 +62,7 @@ public nonisolated enum WireEntryKind: SwiftProtobuf.Enum, Swift.CaseIterable {
     case .block: return 1
     case .registry: return 2
     case .verdict: return 3
+    case .ruling: return 4
     case .UNRECOGNIZED(let i): return i
     }
   }
@@ -68,6 +73,7 @@ public nonisolated enum WireEntryKind: SwiftProtobuf.Enum, Swift.CaseIterable {
     .block,
     .registry,
     .verdict,
+    .ruling,
   ]
 
 }
@@ -258,6 +264,9 @@ public nonisolated struct WireLogEntry: Sendable {
   /// Ed25519 of the serving key over epoch and entry hash, 64 bytes
   public var signature: Data = Data()
 
+  /// Ruling, of kind RULING
+  public var ruling: Data = Data()
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -291,6 +300,46 @@ public nonisolated struct WireEntryProof: Sendable {
 
   /// Ed25519, 64 bytes
   public var signature: Data = Data()
+
+  /// Ruling, of kind RULING
+  public var ruling: Data = Data()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// Changes of a block that its writer was not allowed to make when the block was taken. Every node leaves them out.
+/// Serialised once, by the centre: the entry's hash covers these bytes.
+public nonisolated struct WireRuling: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// ascending, with a gap between any two
+  public var struck: [WireChangeRange] = []
+
+  /// why, for programs
+  public var code: String = String()
+
+  /// why, for people
+  public var message: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// Changes of a block, counted from 0.
+public nonisolated struct WireChangeRange: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var first: UInt32 = 0
+
+  /// at least 1
+  public var count: UInt32 = 0
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -363,6 +412,22 @@ public nonisolated struct WireRegistryStatement: Sendable {
     set {what = .deviceRevoked(newValue)}
   }
 
+  public var roleDefined: WireRoleDefined {
+    get {
+      if case .roleDefined(let v)? = what {return v}
+      return WireRoleDefined()
+    }
+    set {what = .roleDefined(newValue)}
+  }
+
+  public var granted: WireGranted {
+    get {
+      if case .granted(let v)? = what {return v}
+      return WireGranted()
+    }
+    set {what = .granted(newValue)}
+  }
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public nonisolated enum OneOf_What: Equatable, Sendable {
@@ -371,6 +436,8 @@ public nonisolated struct WireRegistryStatement: Sendable {
     case replicaAdded(WireReplicaAdded)
     case epochOpened(WireEpochOpened)
     case deviceRevoked(WireDeviceRevoked)
+    case roleDefined(WireRoleDefined)
+    case granted(WireGranted)
 
   }
 
@@ -440,6 +507,57 @@ public nonisolated struct WireDeviceRevoked: Sendable {
 
   /// for people
   public var reason: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// What whoever has the role may write in a channel. The newest statement of a name counts.
+public nonisolated struct WireRoleDefined: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var name: String = String()
+
+  public var rights: [WireTableRight] = []
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct WireTableRight: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// "*": every table that the role does not name
+  public var table: String = String()
+
+  /// 1 insert, 2 update, 4 delete, added
+  public var operations: UInt32 = 0
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// The role of a cell in a channel, or in all whose names begin alike. The newest statement of both counts.
+public nonisolated struct WireGranted: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// "*": every cell
+  public var cell: String = String()
+
+  /// a name, or what names begin with and "*"
+  public var channel: String = String()
+
+  /// "none", "reader", "writer", or one that is defined
+  public var role: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -1052,7 +1170,7 @@ public nonisolated struct WireProblem: Sendable {
 fileprivate nonisolated let _protobuf_package = "kenh.v1"
 
 nonisolated extension WireEntryKind: SwiftProtobuf._ProtoNameProviding {
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0ENTRY_KIND_UNSPECIFIED\0\u{1}ENTRY_KIND_BLOCK\0\u{1}ENTRY_KIND_REGISTRY\0\u{1}ENTRY_KIND_VERDICT\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0ENTRY_KIND_UNSPECIFIED\0\u{1}ENTRY_KIND_BLOCK\0\u{1}ENTRY_KIND_REGISTRY\0\u{1}ENTRY_KIND_VERDICT\0\u{1}ENTRY_KIND_RULING\0")
 }
 
 nonisolated extension WireVerdict: SwiftProtobuf._ProtoNameProviding {
@@ -1211,7 +1329,7 @@ nonisolated extension WireBlock: SwiftProtobuf.Message, SwiftProtobuf._MessageIm
 
 nonisolated extension WireLogEntry: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".LogEntry"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}kind\0\u{1}channel\0\u{1}sequence\0\u{1}position\0\u{3}object_hash\0\u{3}accepted_at_ms\0\u{1}block\0\u{1}registry\0\u{1}epoch\0\u{1}signature\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}kind\0\u{1}channel\0\u{1}sequence\0\u{1}position\0\u{3}object_hash\0\u{3}accepted_at_ms\0\u{1}block\0\u{1}registry\0\u{1}epoch\0\u{1}signature\0\u{1}ruling\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1229,6 +1347,7 @@ nonisolated extension WireLogEntry: SwiftProtobuf.Message, SwiftProtobuf._Messag
       case 8: try { try decoder.decodeSingularMessageField(value: &self._registry) }()
       case 9: try { try decoder.decodeSingularBytesField(value: &self.epoch) }()
       case 10: try { try decoder.decodeSingularBytesField(value: &self.signature) }()
+      case 11: try { try decoder.decodeSingularBytesField(value: &self.ruling) }()
       default: break
       }
     }
@@ -1269,6 +1388,9 @@ nonisolated extension WireLogEntry: SwiftProtobuf.Message, SwiftProtobuf._Messag
     if !self.signature.isEmpty {
       try visitor.visitSingularBytesField(value: self.signature, fieldNumber: 10)
     }
+    if !self.ruling.isEmpty {
+      try visitor.visitSingularBytesField(value: self.ruling, fieldNumber: 11)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -1283,6 +1405,7 @@ nonisolated extension WireLogEntry: SwiftProtobuf.Message, SwiftProtobuf._Messag
     if lhs._registry != rhs._registry {return false}
     if lhs.epoch != rhs.epoch {return false}
     if lhs.signature != rhs.signature {return false}
+    if lhs.ruling != rhs.ruling {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -1290,7 +1413,7 @@ nonisolated extension WireLogEntry: SwiftProtobuf.Message, SwiftProtobuf._Messag
 
 nonisolated extension WireEntryProof: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".EntryProof"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}epoch\0\u{1}kind\0\u{1}channel\0\u{1}sequence\0\u{3}object_hash\0\u{3}accepted_at_ms\0\u{1}previous\0\u{1}signature\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}epoch\0\u{1}kind\0\u{1}channel\0\u{1}sequence\0\u{3}object_hash\0\u{3}accepted_at_ms\0\u{1}previous\0\u{1}signature\0\u{1}ruling\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1306,6 +1429,7 @@ nonisolated extension WireEntryProof: SwiftProtobuf.Message, SwiftProtobuf._Mess
       case 6: try { try decoder.decodeSingularInt64Field(value: &self.acceptedAtMs) }()
       case 7: try { try decoder.decodeSingularBytesField(value: &self.previous) }()
       case 8: try { try decoder.decodeSingularBytesField(value: &self.signature) }()
+      case 9: try { try decoder.decodeSingularBytesField(value: &self.ruling) }()
       default: break
       }
     }
@@ -1336,6 +1460,9 @@ nonisolated extension WireEntryProof: SwiftProtobuf.Message, SwiftProtobuf._Mess
     if !self.signature.isEmpty {
       try visitor.visitSingularBytesField(value: self.signature, fieldNumber: 8)
     }
+    if !self.ruling.isEmpty {
+      try visitor.visitSingularBytesField(value: self.ruling, fieldNumber: 9)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -1348,6 +1475,82 @@ nonisolated extension WireEntryProof: SwiftProtobuf.Message, SwiftProtobuf._Mess
     if lhs.acceptedAtMs != rhs.acceptedAtMs {return false}
     if lhs.previous != rhs.previous {return false}
     if lhs.signature != rhs.signature {return false}
+    if lhs.ruling != rhs.ruling {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireRuling: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".Ruling"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}struck\0\u{1}code\0\u{1}message\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedMessageField(value: &self.struck) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.code) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.message) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.struck.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.struck, fieldNumber: 1)
+    }
+    if !self.code.isEmpty {
+      try visitor.visitSingularStringField(value: self.code, fieldNumber: 2)
+    }
+    if !self.message.isEmpty {
+      try visitor.visitSingularStringField(value: self.message, fieldNumber: 3)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: WireRuling, rhs: WireRuling) -> Bool {
+    if lhs.struck != rhs.struck {return false}
+    if lhs.code != rhs.code {return false}
+    if lhs.message != rhs.message {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireChangeRange: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".ChangeRange"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}first\0\u{1}count\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularUInt32Field(value: &self.first) }()
+      case 2: try { try decoder.decodeSingularUInt32Field(value: &self.count) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.first != 0 {
+      try visitor.visitSingularUInt32Field(value: self.first, fieldNumber: 1)
+    }
+    if self.count != 0 {
+      try visitor.visitSingularUInt32Field(value: self.count, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: WireChangeRange, rhs: WireChangeRange) -> Bool {
+    if lhs.first != rhs.first {return false}
+    if lhs.count != rhs.count {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -1390,7 +1593,7 @@ nonisolated extension WireSignedStatement: SwiftProtobuf.Message, SwiftProtobuf.
 
 nonisolated extension WireRegistryStatement: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".RegistryStatement"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}organisation\0\u{3}cell_added\0\u{3}device_added\0\u{3}replica_added\0\u{3}epoch_opened\0\u{3}device_revoked\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}organisation\0\u{3}cell_added\0\u{3}device_added\0\u{3}replica_added\0\u{3}epoch_opened\0\u{3}device_revoked\0\u{3}role_defined\0\u{1}granted\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1464,6 +1667,32 @@ nonisolated extension WireRegistryStatement: SwiftProtobuf.Message, SwiftProtobu
           self.what = .deviceRevoked(v)
         }
       }()
+      case 7: try {
+        var v: WireRoleDefined?
+        var hadOneofValue = false
+        if let current = self.what {
+          hadOneofValue = true
+          if case .roleDefined(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.what = .roleDefined(v)
+        }
+      }()
+      case 8: try {
+        var v: WireGranted?
+        var hadOneofValue = false
+        if let current = self.what {
+          hadOneofValue = true
+          if case .granted(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.what = .granted(v)
+        }
+      }()
       default: break
       }
     }
@@ -1497,6 +1726,14 @@ nonisolated extension WireRegistryStatement: SwiftProtobuf.Message, SwiftProtobu
     case .deviceRevoked?: try {
       guard case .deviceRevoked(let v)? = self.what else { preconditionFailure() }
       try visitor.visitSingularMessageField(value: v, fieldNumber: 6)
+    }()
+    case .roleDefined?: try {
+      guard case .roleDefined(let v)? = self.what else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 7)
+    }()
+    case .granted?: try {
+      guard case .granted(let v)? = self.what else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 8)
     }()
     case nil: break
     }
@@ -1656,6 +1893,116 @@ nonisolated extension WireDeviceRevoked: SwiftProtobuf.Message, SwiftProtobuf._M
   public static func ==(lhs: WireDeviceRevoked, rhs: WireDeviceRevoked) -> Bool {
     if lhs.key != rhs.key {return false}
     if lhs.reason != rhs.reason {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireRoleDefined: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".RoleDefined"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}rights\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.name) }()
+      case 2: try { try decoder.decodeRepeatedMessageField(value: &self.rights) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.name.isEmpty {
+      try visitor.visitSingularStringField(value: self.name, fieldNumber: 1)
+    }
+    if !self.rights.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.rights, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: WireRoleDefined, rhs: WireRoleDefined) -> Bool {
+    if lhs.name != rhs.name {return false}
+    if lhs.rights != rhs.rights {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireTableRight: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".TableRight"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}table\0\u{1}operations\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.table) }()
+      case 2: try { try decoder.decodeSingularUInt32Field(value: &self.operations) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.table.isEmpty {
+      try visitor.visitSingularStringField(value: self.table, fieldNumber: 1)
+    }
+    if self.operations != 0 {
+      try visitor.visitSingularUInt32Field(value: self.operations, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: WireTableRight, rhs: WireTableRight) -> Bool {
+    if lhs.table != rhs.table {return false}
+    if lhs.operations != rhs.operations {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireGranted: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".Granted"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}cell\0\u{1}channel\0\u{1}role\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.cell) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.channel) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.role) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.cell.isEmpty {
+      try visitor.visitSingularStringField(value: self.cell, fieldNumber: 1)
+    }
+    if !self.channel.isEmpty {
+      try visitor.visitSingularStringField(value: self.channel, fieldNumber: 2)
+    }
+    if !self.role.isEmpty {
+      try visitor.visitSingularStringField(value: self.role, fieldNumber: 3)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: WireGranted, rhs: WireGranted) -> Bool {
+    if lhs.cell != rhs.cell {return false}
+    if lhs.channel != rhs.channel {return false}
+    if lhs.role != rhs.role {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

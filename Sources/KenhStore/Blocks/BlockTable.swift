@@ -14,8 +14,8 @@ struct BlockTable {
         let insert = try sql(
             """
             INSERT INTO kenh_block(hash, ch, branch, first_counter, changes, is_applied, sequence, accepted_at,
-                header, device_signature, officer_signature, detached, body, proof, log_accepted_at)
-            VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?8)
+                header, device_signature, officer_signature, detached, body, proof, log_accepted_at, ruling)
+            VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?8, ?15)
             """)
         insert.bind(1, copying: block.hash.bytes)
         insert.bind(2, channel)
@@ -31,6 +31,7 @@ struct BlockTable {
         insert.bind(12, copying: block.detached)
         insert.bind(13, copying: block.body)
         insert.bind(14, copying: acceptance?.proof.map { .blob($0.stored) } ?? .null)
+        insert.bind(15, copying: acceptance?.ruling.map { .blob($0.stored) } ?? .null)
         try insert.run()
     }
 
@@ -99,11 +100,39 @@ struct BlockTable {
         }
     }
 
-    /// The merged blocks in order, and when the centre took them.
-    func forEachApplied(_ body: (Block, _ acceptedAt: Int64?) throws -> Void) throws {
-        let read = try sql("SELECT \(Self.columns), accepted_at FROM kenh_block WHERE is_applied = 1 ORDER BY seq")
+    /// The merged blocks in order, when the centre took them, and what it struck of them.
+    func forEachApplied(
+        channel: Int? = nil, _ body: (Block, _ acceptedAt: Int64?, _ ruling: Ruling?) throws -> Void
+    ) throws {
+        let read = try sql(
+            """
+            SELECT \(Self.columns), accepted_at, ruling FROM kenh_block
+            WHERE is_applied = 1 AND (?1 IS NULL OR ch = ?1) ORDER BY seq
+            """)
         defer { read.reset() }
-        while try read.step() { try body(try Self.block(read), read.isNull(5) ? nil : read.int(5)) }
+        read.bind(1, copying: channel.map { .integer(Int64($0)) } ?? .null)
+        while try read.step() {
+            try body(try Self.block(read), read.isNull(5) ? nil : read.int(5), try Self.ruling(read, 6))
+        }
+    }
+
+    private static func ruling(_ read: Statement, _ column: Int32) throws -> Ruling? {
+        try read.isNull(column) ? nil : Ruling(decoding: read.array(column))
+    }
+
+    /// What the centre struck of a block.
+    func ruling(on hash: Hash256) throws -> Ruling? {
+        let read = try sql("SELECT ruling FROM kenh_block WHERE hash = ?")
+        defer { read.reset() }
+        read.bind(1, copying: hash.bytes)
+        return try read.step() ? try Self.ruling(read, 0) : nil
+    }
+
+    func set(_ ruling: Ruling, on hash: Hash256) throws(StoreError) {
+        let update = try sql("UPDATE kenh_block SET ruling = ?2 WHERE hash = ?1")
+        update.bind(1, copying: hash.bytes)
+        update.bind(2, copying: ruling.stored)
+        try update.run()
     }
 
     func count() throws(StoreError) -> Int {
@@ -223,4 +252,9 @@ struct BlockTable {
             headerBytes: read.array(0), body: read.array(1), deviceSignature: read.array(2),
             officerSignature: read.array(3), detached: read.array(4))
     }
+}
+
+extension Ruling {
+    /// As it lies in a store: its message.
+    fileprivate var stored: [UInt8] { (try? encoded) ?? [] }
 }

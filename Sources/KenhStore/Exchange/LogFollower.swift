@@ -34,10 +34,11 @@ public struct LogFollower {
             let proof = try advance(entry, epoch: epoch)
             switch entry.kind {
             case .block: delivery.items.append(try item(entry, proof))
-            case .verdict:
-                delivery.items.append(Delivery.Item(hash: proof.object, block: nil, acceptance: .init(proof)))
+            case .ruling where entry.hasBlock: delivery.items.append(try item(entry, proof))
+            case .verdict, .ruling:
+                delivery.items.append(Delivery.Item(hash: proof.object, block: nil, acceptance: try .init(proof)))
             case .registry:
-                delivery.registry += try facts(entry, proof.object)
+                delivery.registry += try facts(entry, proof)
                 delivery.statements.append(.init(proof: proof, signed: entry.registry))
             default: throw ProtocolError(.unsupportedVersion, "the centre's log has entries that need a newer Kenh")
             }
@@ -67,7 +68,7 @@ public struct LogFollower {
         let proof = EntryProof(
             epoch: entry.epoch.isEmpty ? epoch : Array(entry.epoch), kind: entry.kind, channel: entry.channel,
             sequence: entry.sequence, object: object, acceptedAtMilliseconds: entry.acceptedAtMs,
-            previous: cursor?.logHash ?? .zero, signature: Array(entry.signature))
+            previous: cursor?.logHash ?? .zero, signature: Array(entry.signature), ruling: Array(entry.ruling))
         cursors[entry.channel] = ChannelCursor(
             channel: entry.channel, epoch: epoch, sequence: entry.sequence, logHash: proof.entryHash, proof: proof)
         return proof
@@ -97,7 +98,7 @@ public struct LogFollower {
     }
 
     private func item(_ entry: WireLogEntry, _ proof: EntryProof) throws -> Delivery.Item {
-        let (object, acceptance) = (proof.object, Delivery.Acceptance(proof))
+        let (object, acceptance) = (proof.object, try Delivery.Acceptance(proof))
         guard entry.hasBlock else { return Delivery.Item(hash: object, block: nil, acceptance: acceptance) }
         let block = try Block(entry.block)
         guard block.hash == object, block.header.channel == entry.channel,
@@ -110,15 +111,15 @@ public struct LogFollower {
         return Delivery.Item(hash: object, block: block, acceptance: acceptance)
     }
 
-    private mutating func facts(_ entry: WireLogEntry, _ object: Hash256) throws -> [RegistryFact] {
+    private mutating func facts(_ entry: WireLogEntry, _ proof: EntryProof) throws -> [RegistryFact] {
         guard entry.channel == ChannelName.registry,
-            Hashing.sha256(domain: .registry, Array(entry.registry.statement)) == object
+            Hashing.sha256(domain: .registry, Array(entry.registry.statement)) == proof.object
         else { throw ProtocolError(.brokenLink, "a registry entry carries another statement than it names") }
         let statement: WireRegistryStatement = try entry.registry.verified(by: servingKey, domain: .registryStatement)
         guard statement.organisation.elementsEqual(organisation.bytes) else {
             throw ProtocolError(.wrongOrganisation, "a registry entry is for another organisation")
         }
-        let found = try Self.facts(of: statement)
+        let found = try Self.facts(of: statement, at: proof.acceptedAtMilliseconds)
         for case .replica(let replica, let key) in found {
             guard try (keys[replica] ?? knownKey(replica)) ?? key == key else {
                 throw ProtocolError(.brokenLink, "a registry entry gives a replica to another device")
@@ -129,11 +130,13 @@ public struct LogFollower {
     }
 
     /// What a statement says, its signature aside.
-    static func facts(of signed: WireSignedStatement) throws -> [RegistryFact] {
-        try facts(of: WireCoding.decode(WireRegistryStatement.self, from: Array(signed.statement)))
+    static func facts(of statement: Delivery.Statement) throws -> [RegistryFact] {
+        try facts(
+            of: WireCoding.decode(WireRegistryStatement.self, from: Array(statement.signed.statement)),
+            at: statement.proof.acceptedAtMilliseconds)
     }
 
-    private static func facts(of statement: WireRegistryStatement) throws -> [RegistryFact] {
+    private static func facts(of statement: WireRegistryStatement, at milliseconds: Int64) throws -> [RegistryFact] {
         switch statement.what {
         case .cellAdded(let cell): return [.cell(code: cell.code, name: cell.name)]
         case .deviceAdded(let device):
@@ -143,6 +146,8 @@ public struct LogFollower {
                 throw ProtocolError(.malformed, "a registry entry names no replica")
             }
             return [.replica(replica, device: try PublicKey(bytes: added.deviceKey))]
+        case .roleDefined(let role): return [.role(try Role(role, statedAtMilliseconds: milliseconds))]
+        case .granted(let grant): return [.grant(try Grant(grant, statedAtMilliseconds: milliseconds))]
         // It tells whoever reads the log; a device learns the epoch from the answers.
         case .epochOpened, .deviceRevoked, nil: return []
         }

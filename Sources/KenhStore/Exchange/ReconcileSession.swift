@@ -112,9 +112,10 @@ public struct ReconcileSession: Sendable {
 
     private mutating func note(_ receipt: WireReceipt) {
         guard receipt.verdict == .accepted || receipt.verdict == .alreadyHad,
-            let hash = Hash256(bytes: receipt.blockHash), let proof = try? EntryProof(receipt.proof)
+            let hash = Hash256(bytes: receipt.blockHash), let proof = try? EntryProof(receipt.proof),
+            let acceptance = try? Delivery.Acceptance(proof)
         else { return }
-        acceptances[hash] = Delivery.Acceptance(proof)
+        acceptances[hash] = acceptance
         if receipt.verdict == .accepted { handedBackBlocks += 1 }
     }
 

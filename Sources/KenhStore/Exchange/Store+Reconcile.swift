@@ -56,7 +56,7 @@ extension Store {
             case .cellAdded(let added): added.code == cell
             case .deviceAdded(let added): added.key.elementsEqual(key.bytes)
             case .replicaAdded(let added): added.deviceKey.elementsEqual(key.bytes)
-            case .epochOpened, .deviceRevoked, nil: false
+            case .epochOpened, .deviceRevoked, .roleDefined, .granted, nil: false
             }
         }.map(\.0)
     }

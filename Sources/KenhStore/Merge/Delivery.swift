@@ -23,15 +23,23 @@ public struct Delivery: Sendable {
         public let acceptedAtMilliseconds: Int64
         /// What shows it to the centre after it was restored.
         public let proof: EntryProof?
+        /// What was struck of the block.
+        public let ruling: Ruling?
 
-        public init(sequence: UInt64, acceptedAtMilliseconds: Int64, proof: EntryProof? = nil) {
+        public init(
+            sequence: UInt64, acceptedAtMilliseconds: Int64, proof: EntryProof? = nil, ruling: Ruling? = nil
+        ) {
+            self.ruling = ruling
             self.sequence = sequence
             self.acceptedAtMilliseconds = acceptedAtMilliseconds
             self.proof = proof
         }
 
-        public init(_ proof: EntryProof) {
-            self.init(sequence: proof.sequence, acceptedAtMilliseconds: proof.acceptedAtMilliseconds, proof: proof)
+        /// - Throws: ``ProtocolError`` with code `malformed` where the proof's ruling is none.
+        public init(_ proof: EntryProof) throws(ProtocolError) {
+            self.init(
+                sequence: proof.sequence, acceptedAtMilliseconds: proof.acceptedAtMilliseconds, proof: proof,
+                ruling: proof.kind == .ruling ? try Ruling(decoding: proof.ruling) : nil)
         }
     }
 
@@ -71,6 +79,8 @@ public enum RegistryFact: Sendable, Equatable {
     /// The centre's own device has an empty cell code.
     case device(key: PublicKey, cell: String, name: String)
     case replica(ReplicaID, device: PublicKey)
+    case role(Role)
+    case grant(Grant)
 }
 
 /// What taking a delivery in did.
@@ -83,6 +93,10 @@ public struct DeliveryReport: Sendable, Equatable {
     public var sealed = SealReport()
     /// Blocks of this store's own replica that were not here: it is a restored copy, or somebody writes in another one.
     public var lostBlocks = 0
+    /// Own changes that the writer was not allowed to make, and that were taken out again.
+    public var rejectedChanges = 0
+    /// Channels that the cell may not read any more, and whose rows were removed.
+    public var leftChannels: [String] = []
     /// Whether the log has to be told that it had taken blocks earlier than it says.
     public var owesAcceptances = false
 

@@ -16,6 +16,8 @@ final class MergePass {
     private let blocks: [OpenedBlock]
     /// The blocks' effective clocks changed; nothing else is to be merged.
     private let isRetiming: Bool
+    /// The rows that are to be merged; nil for all.
+    private let only: Set<RowKey>?
     // Touched for every row and only from here: the checks of exclusive access are left out.
     @exclusivity(unchecked) private var items: [Item] = []
     @exclusivity(unchecked) private var predecessors: [Dot] = []
@@ -27,7 +29,8 @@ final class MergePass {
     @exclusivity(unchecked) private var gain = DigestGain()
     private(set) var changeCount = 0
 
-    init(_ blocks: [OpenedBlock], core: StoreCore, isRetiming: Bool = false) {
+    init(_ blocks: [OpenedBlock], core: StoreCore, isRetiming: Bool = false, only: Set<RowKey>? = nil) {
+        self.only = only
         self.blocks = blocks
         self.core = core
         self.isRetiming = isRetiming
@@ -55,7 +58,7 @@ final class MergePass {
     private func collect() {
         items.reserveCapacity(blocks.reduce(0) { $0 + $1.body.count })
         for (number, block) in blocks.enumerated() {
-            for change in 0..<block.body.count {
+            for change in 0..<block.body.count where isMerged(change, of: block) {
                 if isRetiming, block.clock(change) == block.body.clocks[change] { continue }
                 let prefix = block.withID(change) { PendingChunk.prefix($0) }
                 items.append(
@@ -66,6 +69,11 @@ final class MergePass {
         }
         changeCount = items.count
         if !isSorted { items.sort(by: precedes) }
+    }
+
+    private func isMerged(_ change: Int, of block: OpenedBlock) -> Bool {
+        if !block.struck.isEmpty, block.struck.contains(change) { return false }
+        return only?.contains(RowKey(block, change)) ?? true
     }
 
     private var isSorted: Bool {
@@ -162,11 +170,8 @@ final class MergePass {
                 continue
             }
             predecessors.removeAll(keepingCapacity: true)
-            for wire in block.body.predecessors(of: number) {
-                let branch = block.branches[Int(wire.reference)]
-                // A counter that its line does not have names nothing that could ever be here.
-                if let dot = core.index.dot(counter: wire.counter, onLineOf: branch) { predecessors.append(dot) }
-            }
+            block.named(by: number, core.index, into: &predecessors)
+            try core.struck.addNamed(to: &predecessors)
             let change = Change(
                 dot: dot, clock: block.clock(number), kind: block.body.kinds[number], columns: block.columns(number),
                 source: Int32(i))

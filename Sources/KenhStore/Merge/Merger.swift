@@ -13,6 +13,10 @@ final class Merger {
     private var scheduledCount = 0
     private var scheduledHashes: Set<Hash256> = []
     private var retimed: [Block] = []
+    /// Merged blocks of which more was struck.
+    private var struckLate: [(block: Block, struck: ChangeSet)] = []
+    /// Blocks that were ruled on in this delivery.
+    private(set) var ruled: [(block: Block, ruling: Ruling)] = []
 
     init(core: StoreCore, now: Int64, ownReplica: ReplicaID? = nil) {
         self.core = core
@@ -24,6 +28,7 @@ final class Merger {
         var waiting = try core.blocks.held()
         for item in items { try writeDown(item, waiting: &waiting) }
         try retime()
+        try strike()
         try mergeReady(waiting)
     }
 
@@ -43,6 +48,7 @@ final class Merger {
             block, channel: channel, branch: branch, isApplied: false, acceptance: item.acceptance)
         if block.header.replica == ownReplica { report.lostBlocks += 1 }
         if let branch { try append(block, to: branch) }
+        if let ruling = item.acceptance?.ruling { ruled.append((block, ruling)) }
         report.newBlocks += 1
         waiting.append(block)
     }
@@ -56,6 +62,7 @@ final class Merger {
 
     /// A receipt: the earliest acceptance counts, and a claim beyond its tolerance is corrected.
     private func accept(_ hash: Hash256, _ acceptance: Delivery.Acceptance) throws {
+        if let ruling = acceptance.ruling { try note(ruling, on: hash) }
         let known = try core.blocks.acceptance(of: hash)
         if let known, known.sequence == acceptance.sequence,
             known.acceptedAt <= acceptance.acceptedAtMilliseconds
@@ -69,6 +76,43 @@ final class Merger {
                 != block.header.lastClock
         else { return }
         retimed.append(block)
+    }
+
+    /// Whatever was struck once stays struck.
+    private func note(_ ruling: Ruling, on hash: Hash256) throws {
+        let known = try core.blocks.ruling(on: hash)
+        let joined = ruling.joined(with: known)
+        guard joined.struck != known?.struck, let block = try core.blocks.block(hash) else { return }
+        guard joined.struck.ranges.last.map({ $0.upperBound <= Int(block.header.count) }) ?? false else {
+            throw ProtocolError(.malformed, "a ruling strikes changes that its block does not have")
+        }
+        try core.blocks.set(joined, on: hash)
+        ruled.append((block, joined))
+        guard try core.index.block(hash: hash)?.isApplied == true else { return }
+        struckLate.append((block, joined.struck))
+    }
+
+    /// Takes what was merged and is struck now out again: its rows are made anew.
+    private func strike() throws {
+        var rows: [Int: Set<RowKey>] = [:]
+        for (block, struck) in struckLate {
+            let channel = try core.channels.number(block.header.channel)
+            let opened = try OpenedBlock(reopening: block, channel: channel, core)
+            try noteNamed(of: opened)
+            for change in struck.ranges.joined() { rows[channel, default: []].insert(RowKey(opened, change)) }
+        }
+        struckLate = []
+        for (channel, rows) in rows.sorted(by: { $0.key < $1.key }) {
+            touchedTables.formUnion(try RowRebuild(core: core, channel: channel).run(rows))
+        }
+    }
+
+    private func noteNamed(of opened: OpenedBlock) throws {
+        for change in opened.struck.ranges.joined() {
+            var named: [Dot] = []
+            opened.named(by: change, core.index, into: &named)
+            try core.struck.add(opened.dot(change), named: named)
+        }
     }
 
     private func retime() throws {
@@ -193,7 +237,12 @@ final class Merger {
             return try wait(block, error.message)
         }
         let accepted = try core.blocks.acceptance(of: block.hash)?.acceptedAt
-        let opened = OpenedBlock(block, body: body, channel: channel, branches: branches, acceptedAt: accepted)
+        let struck = try core.blocks.ruling(on: block.hash)?.struck ?? ChangeSet()
+        guard struck.ranges.last.map({ $0.upperBound <= body.count }) ?? true else {
+            return try wait(block, "a ruling strikes changes that it does not have")
+        }
+        let opened = OpenedBlock(
+            block, body: body, channel: channel, branches: branches, acceptedAt: accepted, struck: struck)
         do { try opened.meetTables(core.catalogue, core.sql) } catch {
             guard error.code == .malformedBlock else { throw error }
             return try wait(block, error.message)
@@ -222,6 +271,7 @@ final class Merger {
 
     private func mergeScheduled() throws {
         guard !scheduled.isEmpty else { return }
+        for opened in scheduled where !opened.struck.isEmpty { try noteNamed(of: opened) }
         let pass = MergePass(scheduled, core: core)
         try pass.run()
         report.changes += pass.changeCount

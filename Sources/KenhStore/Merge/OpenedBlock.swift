@@ -15,13 +15,19 @@ final class OpenedBlock {
     let body: BlockBody
     let channel: Int
     let acceptedAt: Int64?
+    /// Changes that nobody merges.
+    let struck: ChangeSet
     private(set) var maps: [TableMap] = []
     /// The branch that each reference means: 0 the block's own, then the pins.
     let branches: [Int]
     var branch: Int { branches[0] }
 
     /// - Parameter body: complete: every row has its id.
-    init(_ block: Block, body: BlockBody, channel: Int, branches: [Int], acceptedAt: Int64?) {
+    init(
+        _ block: Block, body: BlockBody, channel: Int, branches: [Int], acceptedAt: Int64?,
+        struck: ChangeSet = ChangeSet()
+    ) {
+        self.struck = struck
         self.block = block
         self.body = body
         self.channel = channel
@@ -69,4 +75,14 @@ final class OpenedBlock {
     func clock(_ change: Int) -> HybridClock { body.clocks[change].effective(acceptedAtMilliseconds: acceptedAt) }
 
     func counter(_ change: Int) -> UInt64 { block.header.firstCounter &+ UInt64(change) }
+
+    func dot(_ change: Int) -> Dot { Dot(branch: UInt32(branch), counter: counter(change)) }
+
+    /// What a change names, as this node knows it. A counter that its line does not have names nothing that could ever be
+    /// here.
+    func named(by change: Int, _ index: BranchIndex, into dots: inout [Dot]) {
+        for wire in body.predecessors(of: change) {
+            if let dot = index.dot(counter: wire.counter, onLineOf: branches[Int(wire.reference)]) { dots.append(dot) }
+        }
+    }
 }

@@ -136,6 +136,14 @@ final class RowTable {
         if let failure { throw failure }
     }
 
+    func remove(table: LocalTable, id: UnsafeRawBufferPointer, channel: Int) throws(StoreError) {
+        let delete = try sql("DELETE FROM kenh_row WHERE tbl = ? AND id = ? AND ch = ?")
+        bind(delete, table, id)
+        delete.bind(3, channel)
+        try delete.run()
+        try setConflict(false, table: table, id: id, channel: channel)
+    }
+
     func setConflict(_ isConflict: Bool, table: LocalTable, id: UnsafeRawBufferPointer, channel: Int) throws(StoreError)
     {
         let write = try sql(

@@ -17,7 +17,7 @@ package final class DurableDatabase: Sendable {
     ///   - upgrade: makes a file of an earlier format one of this; without it such a file is left as it is.
     package init(
         path: String, applicationID: Int64, format: Int64, ddl: String, durability: Durability = .current,
-        upgrade: ((StatementCache) throws -> Void)? = nil
+        upgrade: ((StatementCache, _ from: Int64) throws -> Void)? = nil
     ) throws(StoreError) {
         try StoreFile.check(path, mustExist: false)
         var opened: OpaquePointer?
@@ -42,17 +42,19 @@ package final class DurableDatabase: Sendable {
     }
 
     private func prepare(
-        _ applicationID: Int64, _ format: Int64, _ ddl: String, _ upgrade: ((StatementCache) throws -> Void)?
+        _ applicationID: Int64, _ format: Int64, _ ddl: String,
+        _ upgrade: ((StatementCache, _ from: Int64) throws -> Void)?
     ) throws {
         // Looked at first, since setting the journal mode writes into the file.
         _ = try isNew(applicationID, format)
         try durability.apply(sql)
         try sql.execute("PRAGMA cache_size=-65536; PRAGMA secure_delete=OFF")
         try write { sql in
+            let found = try StoreFile.pragma(sql, "user_version")
             if try isNew(applicationID, format) {
                 try sql.execute(ddl)
-            } else if let upgrade, try StoreFile.pragma(sql, "user_version") < format {
-                try upgrade(sql)
+            } else if let upgrade, found < format {
+                try upgrade(sql, found)
             } else {
                 return
             }

@@ -233,8 +233,10 @@ public final class Store: Sendable {
             try tell(forgotten: forgotten, core)
         }
         core.channels.cover(delivery.covered)
-        try announce(merger.touchedTables, core, db)
         var report = merger.report
+        report.rejectedChanges = try reject(merger.ruled, identity, core)
+        try announce(merger.touchedTables, core, db)
+        report.leftChannels = try leaveChannels(identity, core, db)
         report.sealed = sealed
         report.owesAcceptances = try core.blocks.owesAny()
         return report
@@ -259,10 +261,57 @@ public final class Store: Sendable {
                 + "had shown before; its signed word for them is kept (kenh audit checkpoints)")
     }
 
-    private func beginNewReplica(_ core: StoreCore, lostBlocks: Int) throws {
+    /// Keeps what was struck of the device's own blocks for whoever wrote it.
+    private func reject(
+        _ ruled: [(block: Block, ruling: Ruling)], _ identity: StoreIdentity, _ core: StoreCore
+    ) throws -> Int {
+        var count = 0
+        for (block, ruling) in ruled {
+            let key = try RegistryTable(sql: core.sql).deviceKey(of: block.header.replica)
+            guard key == identity.key.publicKey else { continue }
+            let channel = try core.channels.number(block.header.channel)
+            let body = try core.births.open(block, channel: channel)
+            let added = try RejectedTable(sql: core.sql).add(block, body, ruling, at: now)
+            guard added > 0 else { continue }
+            count += added
+            try core.notice(
+                "rejected", at: now,
+                "\(added) changes were taken out again: \(ruling.message); they are kept in kenh rejected")
+        }
+        return count
+    }
+
+    private func leaveChannels(
+        _ identity: StoreIdentity, _ core: StoreCore, _ db: Database
+    ) throws -> [String] {
+        let registry = RegistryTable(sql: core.sql)
+        guard let cell = try registry.cell(of: identity.key.publicKey), !cell.isEmpty else { return [] }
+        let leave = ChannelLeave(core: core)
+        let due = try leave.due(try registry.rights(of: cell), cell: cell)
+        guard !due.isEmpty else { return [] }
+        for channel in due {
+            try leave.leave(channel)
+            try core.notice(
+                "left", at: now,
+                "the cell \(cell) takes no part in the channel \(channel.name) any more: its rows were removed from this "
+                    + "device")
+        }
+        // Should the cell come back, the log goes on from lanes that are not here any more.
+        try takeNewReplica(core)
+        try core.channels.flush()
+        core.forget()
+        try announce(Set(core.catalogue.tables.keys), core, db)
+        return due.map(\.name)
+    }
+
+    private func takeNewReplica(_ core: StoreCore) throws {
         var random = makeRandom()
         try core.meta.set(StoreCore.replicaKey, .blob(ReplicaID.random(using: &random).bytes))
         core.channels.forgetOwnBranches()
+    }
+
+    private func beginNewReplica(_ core: StoreCore, lostBlocks: Int) throws {
+        try takeNewReplica(core)
         try core.notice(
             "restored", at: now,
             "this store is an older copy of itself, or there is another copy: \(lostBlocks) blocks that it had sent came "

@@ -27,6 +27,7 @@ final class StoreCore {
     let channels: ChannelBook
     let blocks: BlockTable
     let rows: RowTable
+    let struck: StruckTable
     let meta: Meta
     let codec = BlockCodec()
     let births: BirthNames
@@ -48,6 +49,7 @@ final class StoreCore {
         blocks = BlockTable(sql: sql)
         births = BirthNames(index: index, blocks: blocks, codec: codec)
         rows = RowTable(sql)
+        struck = StruckTable(sql)
         meta = Meta(sql: sql)
     }
 
@@ -77,6 +79,7 @@ final class StoreCore {
         try catalogue.load(sql, schema: schema)
         try index.load()
         try channels.load()
+        try struck.load()
         dataVersion = version
     }
 

@@ -128,8 +128,9 @@ enum StoreFile {
     /// Makes Kenh's own tables in an empty file, and what is lacking in one of an earlier format.
     static func create(_ sql: StatementCache) throws(StoreError) {
         if try pragma(sql, "application_id") == SystemTables.applicationID {
-            guard try pragma(sql, "user_version") < SystemTables.format else { return }
-            try sql.execute(SystemTables.upgradeDDL)
+            let found = try pragma(sql, "user_version")
+            guard found < SystemTables.format else { return }
+            try sql.execute(SystemTables.upgradeDDL(from: found))
         } else {
             try sql.execute(SystemTables.ddl)
         }

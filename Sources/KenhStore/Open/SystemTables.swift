@@ -10,12 +10,15 @@
 /// | `kenh_conflict` | rows whose state may have something for people to decide |
 /// | `kenh_channel` | digest of the merged state and cursor in the centre's log, by channel |
 /// | `kenh_branch`, `kenh_block` | lanes' branches and the blocks on them, in the order in which they came, and where and when the centre took each |
+/// | `kenh_struck` | what changes named that a ruling struck: who names one of them names that |
+/// | `kenh_rejected` | own changes that were struck, for people |
 /// | `kenh_cell`, `kenh_device`, `kenh_replica` | who is who, from the centre's registry |
+/// | `kenh_role`, `kenh_grant` | who may do what, from the same |
 /// | `kenh_statement` | that registry's statements as the centre signed them |
 /// | `kenh_checkpoint` | how large the centre's log was and what was in it, as the centre signed it |
 /// | `kenh_notice` | what people should be told |
 enum SystemTables {
-    static let format: Int64 = 2
+    static let format: Int64 = 3
     /// "KENH" in ASCII.
     static let applicationID: Int64 = 0x4B45_4E48
 
@@ -28,15 +31,38 @@ enum SystemTables {
 
     private static let owedDDL =
         "CREATE INDEX kenh_block_owed ON kenh_block(seq) WHERE accepted_at < log_accepted_at AND proof IS NOT NULL;"
-    static let upgradeDDL = """
-        \(checkpointDDL)
-        ALTER TABLE kenh_block ADD COLUMN log_accepted_at INTEGER;
-        ALTER TABLE kenh_channel ADD COLUMN is_covered INTEGER NOT NULL DEFAULT 0;
-        \(owedDDL)
+
+    /// What came with format 3: rights and rulings.
+    private static let rightsDDL = """
+        CREATE TABLE kenh_struck(
+            branch INTEGER NOT NULL, counter INTEGER NOT NULL, named BLOB NOT NULL,
+            PRIMARY KEY(branch, counter)) STRICT, WITHOUT ROWID;
+        CREATE TABLE kenh_rejected(
+            number INTEGER PRIMARY KEY, hash BLOB NOT NULL, place INTEGER NOT NULL, at INTEGER NOT NULL,
+            channel TEXT NOT NULL, tbl TEXT NOT NULL, id ANY, kind INTEGER NOT NULL, officer TEXT NOT NULL,
+            made_at INTEGER NOT NULL, content BLOB NOT NULL, code TEXT NOT NULL, message TEXT NOT NULL,
+            UNIQUE(hash, place)) STRICT;
+        CREATE TABLE kenh_role(
+            name TEXT PRIMARY KEY NOT NULL, definition BLOB NOT NULL, stated_at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+        CREATE TABLE kenh_grant(
+            cell TEXT NOT NULL, channel TEXT NOT NULL, role TEXT NOT NULL, stated_at INTEGER NOT NULL,
+            PRIMARY KEY(cell, channel)) STRICT, WITHOUT ROWID;
         """
+
+    /// What is lacking in a store of an earlier format.
+    static func upgradeDDL(from format: Int64) -> String {
+        let checkpoints = """
+            \(checkpointDDL)
+            ALTER TABLE kenh_block ADD COLUMN log_accepted_at INTEGER;
+            ALTER TABLE kenh_channel ADD COLUMN is_covered INTEGER NOT NULL DEFAULT 0;
+            \(owedDDL)
+            """
+        return "\(format < 2 ? checkpoints : "") ALTER TABLE kenh_block ADD COLUMN ruling BLOB; \(rightsDDL)"
+    }
 
     static let ddl = """
         \(checkpointDDL)
+        \(rightsDDL)
         CREATE TABLE kenh_meta(key TEXT PRIMARY KEY NOT NULL, value ANY) STRICT, WITHOUT ROWID;
         CREATE TABLE kenh_table(
             number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, id_type TEXT NOT NULL, channel TEXT,
@@ -63,7 +89,7 @@ enum SystemTables {
         CREATE TABLE kenh_block(
             seq INTEGER PRIMARY KEY, hash BLOB NOT NULL UNIQUE, ch INTEGER NOT NULL, branch INTEGER,
             first_counter INTEGER NOT NULL, changes INTEGER NOT NULL, is_applied INTEGER NOT NULL,
-            sequence INTEGER, accepted_at INTEGER, log_accepted_at INTEGER, proof BLOB,
+            sequence INTEGER, accepted_at INTEGER, log_accepted_at INTEGER, proof BLOB, ruling BLOB,
             header BLOB NOT NULL, device_signature BLOB NOT NULL,
             officer_signature BLOB NOT NULL, detached BLOB NOT NULL, body BLOB NOT NULL) STRICT;
         CREATE INDEX kenh_block_branch ON kenh_block(branch, first_counter);

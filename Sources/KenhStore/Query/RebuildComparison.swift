@@ -47,8 +47,10 @@ struct RebuildComparison {
             organisation: .zero, replica: .random(using: &random), key: try SigningKey(using: &random))
         var batch: [Delivery.Item] = []
         var bytes = 0
-        try core.blocks.forEachApplied { block, acceptedAt in
-            let acceptance = acceptedAt.map { Delivery.Acceptance(sequence: 0, acceptedAtMilliseconds: $0) }
+        try core.blocks.forEachApplied { block, acceptedAt, ruling in
+            let acceptance = acceptedAt.map {
+                Delivery.Acceptance(sequence: 0, acceptedAtMilliseconds: $0, ruling: ruling)
+            }
             batch.append(Delivery.Item(hash: block.hash, block: block, acceptance: acceptance))
             bytes += block.byteCount
             steps.step()

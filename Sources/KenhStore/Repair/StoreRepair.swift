@@ -64,7 +64,7 @@ public struct StoreRepair {
 
     private mutating func rebuild(_ identity: StoreIdentity, _ servingKey: PublicKey) throws {
         let statements = damaged.statements(servingKey: servingKey)
-        var delivery = Delivery(registry: try statements.flatMap { try LogFollower.facts(of: $0.signed) })
+        var delivery = Delivery(registry: try statements.flatMap { try LogFollower.facts(of: $0) })
         delivery.statements = statements
         delivery.checkpoints = damaged.checkpoints(servingKey: servingKey)
         _ = try store.take(delivery, as: identity)
@@ -81,7 +81,8 @@ public struct StoreRepair {
         report.damagedBlocks = try damaged.forEachBlock(isGood: isGood) { block, proof in
             let isProved = proof.map { $0.object == block.hash && $0.isGood(by: servingKey) } ?? false
             batch.append(
-                Delivery.Item(hash: block.hash, block: block, acceptance: isProved ? proof.map { .init($0) } : nil))
+                Delivery.Item(
+                    hash: block.hash, block: block, acceptance: isProved ? try proof.map { try .init($0) } : nil))
             report.blocks += 1
             bytes += block.byteCount
             guard bytes >= Self.batchBytes else { return }

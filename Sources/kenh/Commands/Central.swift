@@ -19,11 +19,15 @@ struct Central: AsyncParsableCommand {
               kenh central init --home /srv/kenh --name "Công đoàn Trường"
               kenh central cell add CB3 --name "Chi bộ 3" --home /srv/kenh
               kenh central device add CB3 --home /srv/kenh
+              kenh central grant CB3 plan/KH1 --role writer --home /srv/kenh
               kenh central device revoke laptop-CB3 --reason "stolen" --home /srv/kenh
               kenh central quarantine list --home /srv/kenh
               kenh central serve --home /srv/kenh
             """,
-        subcommands: [Init.self, Serve.self, Cell.self, Device.self, Quarantine.self])
+        subcommands: [
+            Init.self, Serve.self, Cell.self, Device.self, Channel.self, Grant.self, Revoke.self, Role.self,
+            Quarantine.self,
+        ])
 
     struct Init: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
@@ -31,6 +35,10 @@ struct Central: AsyncParsableCommand {
             discussion: """
                 EXAMPLES
                   kenh central init --home /srv/kenh --name "Công đoàn Trường"
+                  kenh central init --home /srv/kenh --closed
+
+                Without --closed every cell reads and writes every channel that no grant says otherwise of. With it a cell
+                has what it was granted, and nothing else (kenh central grant).
 
                 Take keys/root.key off line afterwards: it is needed only to certify a new serving key.
                 """)
@@ -39,6 +47,8 @@ struct Central: AsyncParsableCommand {
         @OptionGroup var output: OutputOptions
         @Option(help: "Name of the organisation, for people.")
         var name = "Kenh"
+        @Flag(help: "Let no cell read or write anything that it was not granted.")
+        var closed = false
 
         func run() async throws {
             let home = try home.resolve()
@@ -46,6 +56,11 @@ struct Central: AsyncParsableCommand {
                 throw Failure(.badData, "there is a store at \(home.path) already; choose another --home")
             }
             let organisation = try CentreSetup(home: home, name: name).make()
+            if closed {
+                let (_, hub, view) = try home.openCentre()
+                try hub.grant("none", to: "*", in: "*")
+                try view.catchUp()
+            }
             try output.print(["home": home.path, "organisation": organisation.bytes.hex]) {
                 """
                 Made a centre for “\(name)” at \(home.path).

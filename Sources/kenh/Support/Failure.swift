@@ -82,8 +82,8 @@ struct Failure: Error {
 
     private static func exit(_ code: HubError.Code) -> Exit {
         switch code {
-        case .cellUnknown, .deviceUnknown: .noInput
-        case .cellExists, .badCellCode: .badData
+        case .cellUnknown, .deviceUnknown, .roleUnknown: .noInput
+        case .cellExists, .badCellCode, .badChannel, .badRole: .badData
         case .logMismatch: .refused
         case .notInitialised, .alreadyInitialised: .configuration
         case .unavailable, .diskFull: .disk

@@ -57,8 +57,12 @@ struct OutputOptions: ParsableArguments {
             if !text.isEmpty { Swift.print(text) }
             return
         }
+        Swift.print(String(decoding: try Self.json(value), as: UTF8.self))
+    }
+
+    static func json(_ value: some Encodable) throws -> Data {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        Swift.print(String(decoding: try encoder.encode(value), as: UTF8.self))
+        return try encoder.encode(value)
     }
 }

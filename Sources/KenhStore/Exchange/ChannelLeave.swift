@@ -1,0 +1,51 @@
+import KenhMerge
+import KenhProtocol
+
+/// Removes a channel that the cell may not read any more: its rows, their states, its blocks and its place in the log,
+/// together. What was written there and not sent yet has to be sent first.
+struct ChannelLeave {
+    let core: StoreCore
+
+    /// Channels that the cell has no business with any more, and of which nothing is unsent.
+    func due(_ rights: Rights, cell: String) throws(StoreError) -> [ChannelBook.Channel] {
+        let read = try core.sql("SELECT DISTINCT ch FROM kenh_block WHERE sequence IS NULL")
+        defer { read.reset() }
+        var unsent: Set<Int> = []
+        while try read.step() { unsent.insert(Int(read.int(0))) }
+        return core.channels.all.filter { channel in
+            channel.name != ChannelName.registry && !unsent.contains(channel.number)
+                && !rights.role(of: cell, in: channel.name).reads
+        }
+    }
+
+    func leave(_ channel: ChannelBook.Channel) throws {
+        for row in try rows(of: channel.number) {
+            guard let table = core.catalogue.tables[row.table] else { throw BranchIndex.damaged }
+            let states = try core.rows.states(table: table, id: row.id)
+            let isShown = try row.id.withUnsafeBytes { id in
+                try core.rows.remove(table: table, id: id, channel: channel.number)
+                return core.shownChannel(states, table: table, id: id) == channel.number
+            }
+            guard isShown, table.declared != nil else { continue }
+            try TableLine(core: core, table: table).delete(id: row.id)
+            if states.count > 1 { try MergePass([], core: core).showKept(table: table, id: row.id) }
+        }
+        for table in [
+            "kenh_struck WHERE branch IN (SELECT number FROM kenh_branch WHERE ch = ?)",
+            "kenh_block WHERE ch = ?", "kenh_branch WHERE ch = ?", "kenh_channel WHERE number = ?",
+        ] {
+            let delete = try core.sql("DELETE FROM \(table)")
+            delete.bind(1, channel.number)
+            try delete.run()
+        }
+    }
+
+    private func rows(of channel: Int) throws(StoreError) -> [RowKey] {
+        let read = try core.sql("SELECT tbl, id FROM kenh_row WHERE ch = ?")
+        defer { read.reset() }
+        read.bind(1, channel)
+        var rows: [RowKey] = []
+        while try read.step() { rows.append(RowKey(table: Int(read.int(0)), id: read.array(1))) }
+        return rows
+    }
+}

@@ -1,0 +1,122 @@
+import KenhMerge
+import KenhProtocol
+
+/// A row as this node numbers its table.
+struct RowKey: Hashable {
+    let table: Int
+    let id: [UInt8]
+
+    init(table: Int, id: [UInt8]) { (self.table, self.id) = (table, id) }
+
+    init(_ block: OpenedBlock, _ change: Int) {
+        self.init(table: block.table(change).number, id: Array(block.body.id(of: change)))
+    }
+}
+
+/// Makes rows of one channel anew from its merged blocks, because changes of them were struck after they were merged.
+/// Reads all blocks of the channel.
+struct RowRebuild {
+    let core: StoreCore
+    let channel: Int
+
+    private static let changesPerPass = 10_000
+
+    /// - Returns: the tables whose lines may have changed.
+    func run(_ rows: Set<RowKey>) throws -> Set<Int> {
+        for row in rows { try takeOut(row) }
+        var ready: [OpenedBlock] = []
+        var count = 0
+        for hash in try causalOrder() {
+            guard let opened = try reopen(hash),
+                (0..<opened.body.count).contains(where: { rows.contains(RowKey(opened, $0)) })
+            else { continue }
+            ready.append(opened)
+            count += opened.body.count
+            guard count >= Self.changesPerPass else { continue }
+            try MergePass(ready, core: core, only: rows).run()
+            (ready, count) = ([], 0)
+        }
+        try MergePass(ready, core: core, only: rows).run()
+        try showOthers(rows)
+        return Set(rows.map(\.table))
+    }
+
+    /// Whatever is left of a row is in its blocks.
+    private func takeOut(_ row: RowKey) throws {
+        guard let table = core.catalogue.tables[row.table] else { throw BranchIndex.damaged }
+        let states = try core.rows.states(table: table, id: row.id)
+        guard let state = states[channel] else { return }
+        try row.id.withUnsafeBytes { id in
+            let digest = try state.digest(
+                row: table.rowSeed(id), columns: table.columnSeeds, place: core.index.place(of:))
+            core.channels.add(Digest128.zero - digest, to: channel)
+            if core.shownChannel(states, table: table, id: id) == channel, table.declared != nil {
+                try TableLine(core: core, table: table).delete(id: row.id)
+            }
+            try core.rows.remove(table: table, id: id, channel: channel)
+        }
+    }
+
+    /// Where nothing is left of the row, one of the same id in another channel may be shown now.
+    private func showOthers(_ rows: Set<RowKey>) throws {
+        let pass = MergePass([], core: core)
+        for row in rows {
+            guard let table = core.catalogue.tables[row.table], table.declared != nil,
+                try !core.rows.states(table: table, id: row.id).isEmpty
+            else { continue }
+            try pass.showKept(table: table, id: row.id)
+        }
+    }
+
+    // MARK: blocks
+
+    /// Blocks may have come before what they build on, and waited for it: their order here is that in which they could be
+    /// merged.
+    private func causalOrder() throws -> [Hash256] {
+        var order: [Hash256] = []
+        var done: Set<Hash256> = []
+        var waiting: [(hash: Hash256, needs: [Hash256])] = []
+        try core.blocks.forEachApplied(channel: channel) { block, _, _ in
+            var needs = try core.codec.open(block).pins.compactMap {
+                try core.index.block(pinnedBy: $0, channel: channel)?.hash
+            }
+            if block.header.previous != .zero { needs.append(block.header.previous) }
+            waiting.append((block.hash, needs))
+        }
+        while !waiting.isEmpty {
+            let before = waiting.count
+            waiting = waiting.filter { block in
+                guard block.needs.allSatisfy({ done.contains($0) }) else { return true }
+                done.insert(block.hash)
+                order.append(block.hash)
+                return false
+            }
+            guard waiting.count < before else { throw BranchIndex.damaged }
+        }
+        return order
+    }
+
+    private func reopen(_ hash: Hash256) throws -> OpenedBlock? {
+        guard let block = try core.blocks.block(hash) else { return nil }
+        return try OpenedBlock(reopening: block, channel: channel, core)
+    }
+}
+
+extension OpenedBlock {
+    /// A block that was merged before.
+    convenience init(reopening block: Block, channel: Int, _ core: StoreCore) throws {
+        guard let branch = try core.index.block(hash: block.hash)?.branch else { throw BranchIndex.damaged }
+        var body = try core.codec.open(block)
+        var branches = [branch]
+        for pin in body.pins {
+            guard let pinned = try core.index.block(pinnedBy: pin, channel: channel) else { throw BranchIndex.damaged }
+            branches.append(pinned.branch)
+        }
+        try core.births.complete(&body, branches: branches)
+        self.init(
+            block, body: body, channel: channel, branches: branches,
+            acceptedAt: try core.blocks.acceptance(of: block.hash)?.acceptedAt,
+            struck: try core.blocks.ruling(on: block.hash)?.struck ?? ChangeSet())
+        try meetTables(core.catalogue, core.sql)
+    }
+}

@@ -1,0 +1,121 @@
+import KenhMerge
+import KenhProtocol
+
+/// A change that was made here and that the centre struck, because its cell was not allowed to make it.
+public struct RejectedChange: Sendable, Equatable {
+    public let table: String
+    public let id: Value
+    public let channel: String
+    public let kind: ChangeKind
+    public let officer: String
+    /// When it was made by this device's clock, milliseconds since 1970.
+    public let madeAtMilliseconds: Int64
+    /// When this device was told.
+    public let rejectedAtMilliseconds: Int64
+    /// What it wrote, or added to counters.
+    public let values: [String: Value]
+    /// Why, for programs.
+    public let code: String
+    /// Why, for people.
+    public let message: String
+}
+
+extension Store {
+    /// Changes made here that nobody merges, oldest first. They stay until ``forgetRejected(where:)``.
+    public func rejected() throws(StoreError) -> [RejectedChange] {
+        try reading { try RejectedTable(sql: $0.sql).all().map(\.change) }
+    }
+
+    /// Drops rejected changes from the list for good.
+    /// - Returns: how many.
+    public func forgetRejected(where isUnwanted: (RejectedChange) -> Bool) throws(StoreError) -> Int {
+        try transaction(isCaptured: false) { _, core in
+            let table = RejectedTable(sql: core.sql)
+            let unwanted = try table.all().filter { isUnwanted($0.change) }
+            for found in unwanted { try table.remove(found.number) }
+            return unwanted.count
+        }
+    }
+}
+
+/// `kenh_rejected`: kept apart from blocks, which go when their channel does.
+struct RejectedTable {
+    let sql: StatementCache
+
+    /// - Parameter body: complete: every row has its id.
+    /// - Returns: how many changes were not in the list.
+    func add(_ block: Block, _ body: BlockBody, _ ruling: Ruling, at milliseconds: Int64) throws -> Int {
+        var added = 0
+        for place in ruling.struck.ranges.joined() where place < body.count {
+            let insert = try sql(
+                """
+                INSERT OR IGNORE INTO kenh_rejected(hash, place, at, channel, tbl, id, kind, officer, made_at, content,
+                    code, message) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING 1
+                """)
+            let table = body.tables[Int(body.tableRefs[place])]
+            let id = Array(body.id(of: place))
+            insert.bind(1, copying: block.hash.bytes)
+            insert.bind(2, place)
+            insert.bind(3, milliseconds)
+            insert.bind(4, copying: block.header.channel)
+            insert.bind(5, copying: table.name)
+            insert.bind(6, copying: table.idType == .text ? .text(id) : .blob(id))
+            insert.bind(7, Int(body.kinds[place].rawValue))
+            insert.bind(8, copying: block.header.officer)
+            insert.bind(9, body.clocks[place].milliseconds)
+            insert.bind(10, copying: Self.content(body, place, table))
+            insert.bind(11, copying: ruling.code)
+            insert.bind(12, copying: ruling.message)
+            if try insert.step() { added += 1 }
+            insert.reset()
+        }
+        return added
+    }
+
+    private static func content(_ body: BlockBody, _ place: Int, _ table: BodyTable) -> [UInt8] {
+        let names = table.columns.indices.filter { body.masks[place] >> UInt64($0) & 1 == 1 }.map { table.columns[$0] }
+        var writer = ByteWriter()
+        for (name, value) in zip(names, body.values(of: place)) {
+            writer.prefixed(Array(name.utf8))
+            writer.value(body.value(value))
+        }
+        return writer.bytes
+    }
+
+    func all() throws(StoreError) -> [(number: Int64, change: RejectedChange)] {
+        let read = try sql(
+            """
+            SELECT number, tbl, id, channel, kind, officer, made_at, at, content, code, message
+            FROM kenh_rejected ORDER BY number
+            """)
+        defer { read.reset() }
+        var found: [(number: Int64, change: RejectedChange)] = []
+        while try read.step() {
+            let change = RejectedChange(
+                table: read.string(1), id: read.value(2), channel: read.string(3),
+                kind: ChangeKind(rawValue: UInt8(clamping: read.int(4))) ?? .update, officer: read.string(5),
+                madeAtMilliseconds: read.int(6), rejectedAtMilliseconds: read.int(7),
+                values: Self.values(read.bytes(8)),
+                code: read.string(9), message: read.string(10))
+            found.append((read.int(0), change))
+        }
+        return found
+    }
+
+    /// Of damaged bytes, what can be read of them.
+    private static func values(_ bytes: UnsafeRawBufferPointer) -> [String: Value] {
+        var reader = ByteReader(bytes)
+        var values: [String: Value] = [:]
+        while !reader.isAtEnd, let name = try? reader.prefixed(upTo: Limits.nameBytes), let value = try? reader.value()
+        {
+            values[String(decoding: name, as: UTF8.self)] = value
+        }
+        return values
+    }
+
+    func remove(_ number: Int64) throws(StoreError) {
+        let delete = try sql("DELETE FROM kenh_rejected WHERE number = ?")
+        delete.bind(1, number)
+        try delete.run()
+    }
+}
