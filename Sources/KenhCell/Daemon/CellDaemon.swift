@@ -107,6 +107,14 @@ public struct CellDaemon: Service {
             logger.warning(
                 "the centre was restored from an older copy", metadata: ["handedBack": "\(report.handedBackBlocks)"])
         }
+        if report.rejectedChanges > 0 {
+            logger.warning(
+                "changes were taken out again: the cell was not allowed to make them",
+                metadata: ["rejected": "\(report.rejectedChanges)"])
+        }
+        for channel in report.leftChannels {
+            logger.notice("the cell takes no part any more", metadata: ["channel": "\(channel)"])
+        }
         for refusal in report.refusals {
             logger.error("the centre refused a block", metadata: ["reason": "\(refusal)"])
         }

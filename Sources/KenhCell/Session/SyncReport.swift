@@ -13,6 +13,10 @@ public struct SyncReport: Sendable, Equatable {
     public var regainedBlocks = 0
     /// Blocks that the centre had lost and was given back.
     public var handedBackBlocks = 0
+    /// Changes of this device that its cell was not allowed to make, and that were taken out again.
+    public var rejectedChanges = 0
+    /// Channels that the cell may not read any more, and whose rows were removed.
+    public var leftChannels: [String] = []
     /// Channels whose merged state equals the centre's, by digest.
     public var equalChannels = 0
     /// Channels whose digest differs from the centre's although both have everything.

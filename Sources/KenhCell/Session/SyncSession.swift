@@ -122,6 +122,8 @@ public struct SyncSession: Sendable {
         report.mergedChanges += taken.changes
         report.heldBlocks = taken.heldBlocks
         report.regainedBlocks += taken.lostBlocks
+        report.rejectedChanges += taken.rejectedChanges
+        report.leftChannels += taken.leftChannels
         if isMissingBelow {
             let missing = CellError(.diverged, "the centre lacks what it was sent before", recovery: .resync)
             return [remedy(missing) ?? .failed(missing)]

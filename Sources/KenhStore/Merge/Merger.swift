@@ -15,7 +15,7 @@ final class Merger {
     private var retimed: [Block] = []
     /// Merged blocks of which more was struck.
     private var struckLate: [(block: Block, struck: ChangeSet)] = []
-    /// Blocks that were ruled on in this delivery.
+    /// Blocks that were ruled on in this delivery, and those whose changes nobody sees any more for that reason.
     private(set) var ruled: [(block: Block, ruling: Ruling)] = []
 
     init(core: StoreCore, now: Int64, ownReplica: ReplicaID? = nil) {
@@ -103,7 +103,13 @@ final class Merger {
         }
         struckLate = []
         for (channel, rows) in rows.sorted(by: { $0.key < $1.key }) {
-            touchedTables.formUnion(try RowRebuild(core: core, channel: channel).run(rows))
+            touchedTables.formUnion(rows.map(\.table))
+            for orphans in try RowRebuild(core: core, channel: channel).run(rows) {
+                let ruling = Ruling(
+                    struck: orphans.changes, code: "rowStruck",
+                    message: "the row that was changed was struck; whoever may add it can enter it anew")
+                ruled.append((orphans.block, ruling))
+            }
         }
     }
 

@@ -21,15 +21,25 @@ struct RowRebuild {
 
     private static let changesPerPass = 10_000
 
-    /// - Returns: the tables whose lines may have changed.
-    func run(_ rows: Set<RowKey>) throws -> Set<Int> {
+    /// Changes of a row whose insert was struck: they are in its state, and nobody sees them.
+    struct Orphans {
+        let block: Block
+        var changes: ChangeSet
+    }
+
+    /// - Returns: what nobody sees any more.
+    func run(_ rows: Set<RowKey>) throws -> [Orphans] {
         for row in rows { try takeOut(row) }
+        var changes: [RowKey: [(block: Block, change: Int)]] = [:]
         var ready: [OpenedBlock] = []
         var count = 0
         for hash in try causalOrder() {
-            guard let opened = try reopen(hash),
-                (0..<opened.body.count).contains(where: { rows.contains(RowKey(opened, $0)) })
-            else { continue }
+            guard let opened = try reopen(hash) else { continue }
+            let places = (0..<opened.body.count).filter {
+                !opened.struck.contains($0) && rows.contains(RowKey(opened, $0))
+            }
+            guard !places.isEmpty else { continue }
+            for place in places { changes[RowKey(opened, place), default: []].append((opened.block, place)) }
             ready.append(opened)
             count += opened.body.count
             guard count >= Self.changesPerPass else { continue }
@@ -38,7 +48,22 @@ struct RowRebuild {
         }
         try MergePass(ready, core: core, only: rows).run()
         try showOthers(rows)
-        return Set(rows.map(\.table))
+        return try orphans(changes)
+    }
+
+    private func orphans(_ changes: [RowKey: [(block: Block, change: Int)]]) throws -> [Orphans] {
+        var orphans: [Hash256: Orphans] = [:]
+        for (row, changes) in changes {
+            guard let table = core.catalogue.tables[row.table],
+                let state = try core.rows.states(table: table, id: row.id)[channel],
+                !state.writes.contains(where: { $0.columns.contains(.existence) })
+            else { continue }
+            for (block, change) in changes {
+                let known = orphans[block.hash]?.changes ?? ChangeSet()
+                orphans[block.hash] = Orphans(block: block, changes: known.union(ChangeSet([change])))
+            }
+        }
+        return orphans.values.sorted { $0.block.hash < $1.block.hash }
     }
 
     /// Whatever is left of a row is in its blocks.

@@ -49,6 +49,8 @@ enum SystemTables {
             PRIMARY KEY(cell, channel)) STRICT, WITHOUT ROWID;
         """
 
+    private static let ruledDDL = "CREATE INDEX kenh_block_ruled ON kenh_block(ch) WHERE ruling IS NOT NULL;"
+
     /// What is lacking in a store of an earlier format.
     static func upgradeDDL(from format: Int64) -> String {
         let checkpoints = """
@@ -57,7 +59,12 @@ enum SystemTables {
             ALTER TABLE kenh_channel ADD COLUMN is_covered INTEGER NOT NULL DEFAULT 0;
             \(owedDDL)
             """
-        return "\(format < 2 ? checkpoints : "") ALTER TABLE kenh_block ADD COLUMN ruling BLOB; \(rightsDDL)"
+        return """
+            \(format < 2 ? checkpoints : "")
+            ALTER TABLE kenh_block ADD COLUMN ruling BLOB;
+            \(ruledDDL)
+            \(rightsDDL)
+            """
     }
 
     static let ddl = """
@@ -96,6 +103,7 @@ enum SystemTables {
         CREATE INDEX kenh_block_unsent ON kenh_block(seq) WHERE sequence IS NULL;
         CREATE INDEX kenh_block_sequence ON kenh_block(ch, sequence) WHERE sequence IS NOT NULL;
         \(owedDDL)
+        \(ruledDDL)
         CREATE INDEX kenh_block_held ON kenh_block(seq) WHERE is_applied = 0;
         CREATE TABLE kenh_cell(code TEXT PRIMARY KEY NOT NULL, name TEXT NOT NULL) STRICT, WITHOUT ROWID;
         CREATE TABLE kenh_device(

@@ -20,6 +20,8 @@ public struct HistoryItem: Sendable, Equatable {
     public let additions: [(column: String, amount: Int64)]
     /// How many earlier writes it had seen and replaced.
     public let supersedes: Int
+    /// Why nobody merges it: its writer was not allowed to make it. Nil of all others.
+    public let struckBecause: String?
 
     public static func == (a: HistoryItem, b: HistoryItem) -> Bool {
         a.replica == b.replica && a.counter == b.counter && a.channel == b.channel
@@ -40,8 +42,10 @@ extension Store {
                 try core.blocks.forEach(channel: channel) { block, acceptedAt in
                     guard block.header.count > 0, let body = try? core.births.open(block, channel: channel)
                     else { return true }
-                    items += try HistoryReader(core: core, block: block, body: body, acceptedAt: acceptedAt)
-                        .items(table: table, key: key)
+                    items += try HistoryReader(
+                        core: core, block: block, body: body, acceptedAt: acceptedAt,
+                        ruling: try core.blocks.ruling(on: block.hash)
+                    ).items(table: table, key: key)
                     return true
                 }
             }
@@ -55,9 +59,14 @@ private struct HistoryReader {
     let block: Block
     let body: BlockBody
     let acceptedAt: Int64?
+    let ruling: Ruling?
 
+    /// Of a row all of whose changes were struck there is no state.
     static func channels(of table: LocalTable, key: [UInt8], _ core: StoreCore) throws(StoreError) -> [Int] {
-        let read = try core.sql("SELECT ch FROM kenh_row WHERE tbl = ? AND id = ?")
+        let read = try core.sql(
+            """
+            SELECT ch FROM kenh_row WHERE tbl = ? AND id = ? UNION SELECT ch FROM kenh_block WHERE ruling IS NOT NULL
+            """)
         defer { read.reset() }
         read.bind(1, table.number)
         if table.idType == .text { read.bind(2, copyingText: key) } else { read.bind(2, copying: key) }
@@ -84,6 +93,7 @@ private struct HistoryReader {
             counter: block.header.firstCounter + UInt64(change), channel: block.header.channel,
             values: isAddition ? [] : values.map { (column: $0, value: $1) },
             additions: isAddition ? values.map { (column: $0, amount: $1.counted) } : [],
-            supersedes: body.predecessors(of: change).count)
+            supersedes: body.predecessors(of: change).count,
+            struckBecause: ruling.flatMap { $0.struck.contains(change) ? $0.message : nil })
     }
 }

@@ -3,6 +3,9 @@ import KenhProtocol
 
 /// A change that was made here and that the centre struck, because its cell was not allowed to make it.
 public struct RejectedChange: Sendable, Equatable {
+    public let block: Hash256
+    /// In the block, from 0.
+    public let place: Int
     public let table: String
     public let id: Value
     public let channel: String
@@ -85,14 +88,14 @@ struct RejectedTable {
     func all() throws(StoreError) -> [(number: Int64, change: RejectedChange)] {
         let read = try sql(
             """
-            SELECT number, tbl, id, channel, kind, officer, made_at, at, content, code, message
+            SELECT number, tbl, id, channel, kind, officer, made_at, at, content, code, message, hash, place
             FROM kenh_rejected ORDER BY number
             """)
         defer { read.reset() }
         var found: [(number: Int64, change: RejectedChange)] = []
         while try read.step() {
             let change = RejectedChange(
-                table: read.string(1), id: read.value(2), channel: read.string(3),
+                block: Hash256(bytes: read.bytes(11)) ?? .zero, place: Int(read.int(12)), table: read.string(1), id: read.value(2), channel: read.string(3),
                 kind: ChangeKind(rawValue: UInt8(clamping: read.int(4))) ?? .update, officer: read.string(5),
                 madeAtMilliseconds: read.int(6), rejectedAtMilliseconds: read.int(7),
                 values: Self.values(read.bytes(8)),

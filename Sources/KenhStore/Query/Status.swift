@@ -21,6 +21,8 @@ public struct StoreStatus: Sendable, Equatable {
     public let blocks: Int
     public let rows: [(table: String, count: Int)]
     public let conflicts: Int
+    /// Changes made here that nobody merges, see ``Store/rejected()``.
+    public let rejectedChanges: Int
     public let channels: [Channel]
     public let clockOffsetMilliseconds: Int64
     public let durability: Durability
@@ -51,7 +53,7 @@ extension Store {
                 heldBlocks: try count("SELECT count(*) FROM kenh_block WHERE is_applied = 0"),
                 blocks: try count("SELECT count(*) FROM kenh_block"),
                 rows: try self.schema.tables.map { ($0.name, try count("SELECT count(*) FROM \(quoted($0.name))")) },
-                conflicts: open,
+                conflicts: open, rejectedChanges: try count("SELECT count(*) FROM kenh_rejected"),
                 channels: core.channels.all.map { .init(name: $0.name, digest: $0.digest, cursor: $0.cursor) },
                 clockOffsetMilliseconds: try core.meta.integer("clock_offset") ?? 0,
                 durability: core.limits.durability)

@@ -20,4 +20,7 @@ public enum FaultKind: String, CaseIterable, Sendable {
 
     // People and versions.
     case rollback, mixedSchemas, bulkImport
+
+    // Rights that are taken away, and what comes of it.
+    case rightTaken, struck, leftChannel
 }

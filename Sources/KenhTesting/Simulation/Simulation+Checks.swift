@@ -64,9 +64,11 @@ extension Simulation {
         let store = try centre.node.store()
         let shown = try shownValues(store)
         let losers = Self.losers(try store.conflicts())
+        let rejected = try rejected()
         for entry in ledger.entries where entry.isCertain && entry.isUnique && !ledger.isMisplaced(entry.place) {
             let isThere = shown[entry.place] == entry.value || losers[entry.place]?.contains(entry.value) == true
-            guard isThere || ledger.seen[entry.place]?.contains(entry.value) == true else {
+            let isKept = rejected.contains { $0.wrote(entry.value, entry.place) }
+            guard isThere || isKept || ledger.seen[entry.place]?.contains(entry.value) == true else {
                 throw SimulationFailure("\(entry.value) by node \(entry.node) in \(entry.place) is lost")
             }
         }
@@ -76,19 +78,27 @@ extension Simulation {
             }
             throw SimulationFailure("\(ghost) in \(place) was taken back and is there")
         }
-        try checkMeters(shown)
+        try checkMeters(shown, rejected)
         try checkHistories()
     }
 
     /// Counters that were only ever added to show the sum of what was certainly added, and of some of what may have
     /// been lost with a disk or sealed twice by an old one.
-    private func checkMeters(_ shown: [LedgerPlace: Value]) throws {
+    ///
+    /// Nor of what was struck, where that was certain.
+    private func checkMeters(_ shown: [LedgerPlace: Value], _ rejected: [RejectedChange]) throws {
         var sums: [LedgerPlace: Int64] = [:]
         var doubtful: [LedgerPlace: [Int64]] = [:]
         for entry in ledger.entries where entry.isAddition && entry.place.table == SimulatedSchema.meter.name {
             sums[entry.place, default: 0] += entry.isCertain ? entry.value.counted : 0
             let uncertain = entry.repetitions + (entry.isCertain ? 0 : 1)
             doubtful[entry.place, default: []] += Array(repeating: entry.value.counted, count: uncertain)
+        }
+        for change in rejected where change.kind == .add && change.table == SimulatedSchema.meter.name {
+            for (column, amount) in change.values {
+                let place = LedgerPlace(table: change.table, id: change.id, column: column)
+                doubtful[place, default: []].append(-amount.counted)
+            }
         }
         for (place, sum) in sums {
             let doubtful = doubtful[place] ?? []

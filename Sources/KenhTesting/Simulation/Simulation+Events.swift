@@ -154,6 +154,8 @@ extension Simulation {
         guard report.unequalChannels.isEmpty else {
             throw SimulationFailure("digests differ from the centre's in \(report.unequalChannels)")
         }
+        count(.struck, report.rejectedChanges)
+        if !report.leftChannels.isEmpty { left(cell, report.leftChannels) }
         if report.refusals.isEmpty { acknowledge(cell.number, sync.sentLedger) }
         return "\(report.rounds) \(report.sentBlocks) \(report.receivedBlocks) \(report.mergedChanges) "
             + "\(report.heldBlocks) \(report.equalChannels)"

@@ -18,6 +18,7 @@ extension Simulation {
             node.disk.limit(roomBytes: nil)
             node.clock.set(offset: 0)
         }
+        try letAllRead()
         try settle()
         try checkDigests()
         for cell in cells where cell.schema.version < SimulatedSchema.second.version {

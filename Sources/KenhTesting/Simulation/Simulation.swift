@@ -32,6 +32,8 @@ public final class Simulation {
     var sealed: [Int: Int] = [:]
     /// Which machine a clone was copied from, and how long the ledger was then.
     var origins: [Int: (node: Int, ledger: Int)] = [:]
+    /// What was ever granted to whom, though the log may have forgotten it.
+    var granted: Set<GrantKey> = []
     public internal(set) var trace = TraceHash()
     /// Events that have happened.
     public private(set) var eventCount = 0

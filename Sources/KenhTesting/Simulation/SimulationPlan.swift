@@ -8,6 +8,8 @@ public struct SimulationPlan: Sendable {
         /// Nil to let the seed choose.
         public var restores: Restores?
         public var hasClones = true
+        /// Nil to let the seed choose.
+        public var hasRights: Bool?
 
         public init() {}
     }
@@ -16,6 +18,8 @@ public struct SimulationPlan: Sendable {
     public let cellCount: Int
     public let restores: Restores
     public let hasClones: Bool
+    /// Whether cells' rights change.
+    public let hasRights: Bool
     /// In how many of 100 exchanges each fault of the line strikes.
     public let linkPercent: Int
     /// The simulation ends after so many events, arrivals and timers among them.
@@ -33,10 +37,25 @@ public struct SimulationPlan: Sendable {
         var draw = SimulationDraw(
             random: random, nodes: cellCount + 1, restores: restores, hasClones: hasClones)
         steps = (0..<eventLimit).map { _ in draw.step() }
+        hasRights = options.hasRights ?? (seed % 5 == 2)
+        if hasRights { changeRights() }
+    }
+
+    /// Puts grants in the place of some steps, and leaves the others as they are.
+    private mutating func changeRights() {
+        var random = SeededGenerator(seed: seed ^ 0x6127)
+        for i in steps.indices where random.chance(percent: 2) {
+            let action = SimulationStep.Action.grant(
+                cell: random.below(cellCount + 1), channel: random.below(100), role: random.below(100))
+            steps[i] = SimulationStep(
+                node: 0, action: action, hazard: .none, afterMilliseconds: steps[i].afterMilliseconds,
+                salt: steps[i].salt)
+        }
     }
 
     public var text: String {
-        let head = "seed \(seed), \(cellCount) cells, restores of \(restores), line \(linkPercent) %"
+        let head =
+            "seed \(seed), \(cellCount) cells, restores of \(restores),\(hasRights ? " rights," : "") line \(linkPercent) %"
         return (["\(head), \(steps.count) steps"] + steps.map { "  \($0)" }).joined(separator: "\n")
     }
 }

@@ -17,6 +17,8 @@ public struct SimulationStep: Hashable, Sendable {
         /// A second machine goes on with a copy of the cell's disk.
         case clone
         case upgrade
+        /// The centre gives a cell, or all, another role in a channel, or in several.
+        case grant(cell: Int, channel: Int, role: Int)
         case setClock(offsetMilliseconds: Int64, driftPerThousand: Int64)
         /// Nothing passes on the lines of this cell and so many after it.
         case part(cells: Int, milliseconds: Int64)

@@ -27,6 +27,7 @@ struct History: AsyncParsableCommand {
         let supersedes: Int
         let values: [String: String]
         let additions: [String: Int64]?
+        let struckBecause: String?
     }
 
     func run() async throws {
@@ -45,7 +46,8 @@ struct History: AsyncParsableCommand {
             replica: item.replica.bytes.hex, counter: item.counter, channel: item.channel, supersedes: item.supersedes,
             values: Dictionary(item.values.map { ($0.column, "\($0.value)") }) { $1 },
             additions: item.additions.isEmpty
-                ? nil : Dictionary(item.additions.map { ($0.column, $0.amount) }) { $1 })
+                ? nil : Dictionary(item.additions.map { ($0.column, $0.amount) }) { $1 },
+            struckBecause: item.struckBecause)
     }
 
     private static func text(_ item: HistoryItem) -> String {
@@ -56,6 +58,7 @@ struct History: AsyncParsableCommand {
         let additions = item.additions.map { column, amount in
             "    \(column) \(amount < 0 ? "\u{2212}" : "+")\(amount.magnitude)"
         }
-        return ([head] + values + additions).joined(separator: "\n")
+        let struck = item.struckBecause.map { ["    struck: \($0)"] } ?? []
+        return ([head] + struck + values + additions).joined(separator: "\n")
     }
 }

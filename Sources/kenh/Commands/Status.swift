@@ -20,6 +20,7 @@ struct Status: AsyncParsableCommand {
         let heldBlocks: Int
         let blocks: Int
         let conflicts: Int
+        let rejectedChanges: Int
         let clockOffsetSeconds: Double
         let journalMode: String
         let tables: [String: Int]
@@ -37,6 +38,7 @@ struct Status: AsyncParsableCommand {
             pendingChanges: status.pendingChanges, unsentChanges: status.unsentChanges,
             unsentSince: status.unsentSinceMilliseconds.map(Instant.text), heldBlocks: status.heldBlocks,
             blocks: status.blocks, conflicts: status.conflicts,
+            rejectedChanges: status.rejectedChanges,
             clockOffsetSeconds: Double(status.clockOffsetMilliseconds) / 1000,
             journalMode: status.durability.journalMode,
             tables: Dictionary(uniqueKeysWithValues: status.rows.map { ($0.table, $0.count) }),
@@ -56,6 +58,9 @@ struct Status: AsyncParsableCommand {
         if result.heldBlocks > 0 { lines.append("\(result.heldBlocks) blocks wait for others.") }
         lines.append(
             result.conflicts == 0 ? "No conflicts." : "\(result.conflicts) conflicts: kenh conflicts lists them.")
+        if result.rejectedChanges > 0 {
+            lines.append("\(result.rejectedChanges) changes were rejected: kenh rejected lists them.")
+        }
         if result.clockOffsetSeconds != 0 { lines.append("This clock is off by \(-result.clockOffsetSeconds) s.") }
         lines.append("")
         let width = status.rows.map(\.table.count).max() ?? 0

@@ -28,6 +28,8 @@ struct Sync: AsyncParsableCommand {
         let heldBlocks: Int
         let regainedBlocks: Int
         let handedBackBlocks: Int
+        let rejectedChanges: Int
+        let leftChannels: [String]
     }
 
     func run() async throws {
@@ -60,7 +62,8 @@ struct Sync: AsyncParsableCommand {
         let result = Result(
             sentChanges: report.sentChanges, mergedChanges: report.mergedChanges, equalChannels: report.equalChannels,
             unequalChannels: report.unequalChannels, refusals: report.refusals, heldBlocks: report.heldBlocks,
-            regainedBlocks: report.regainedBlocks, handedBackBlocks: report.handedBackBlocks)
+            regainedBlocks: report.regainedBlocks, handedBackBlocks: report.handedBackBlocks,
+            rejectedChanges: report.rejectedChanges, leftChannels: report.leftChannels)
         try output.print(result) {
             var line = "\(report.sentChanges) changes sent, \(report.mergedChanges) merged"
             if report.clockOffsetMilliseconds != 0 {
@@ -72,6 +75,13 @@ struct Sync: AsyncParsableCommand {
             }
             if report.handedBackBlocks > 0 {
                 line += "; the centre was restored from an older copy and got back \(report.handedBackBlocks) blocks"
+            }
+            if report.rejectedChanges > 0 {
+                line += "; \(report.rejectedChanges) changes were taken out again, since this cell may not make them "
+                line += "(kenh rejected)"
+            }
+            for channel in report.leftChannels {
+                line += "; this cell takes no part in \(channel) any more, its rows were removed here"
             }
             if report.heldBlocks > 0 { line += "; \(report.heldBlocks) blocks wait for others" }
             return line
