@@ -6,6 +6,8 @@ public struct ServerError: Error, Sendable {
         case hostUnknown
         /// Ports below 1024 are the system's.
         case notPermitted
+        /// Of the certificate or its key.
+        case badCertificate
         case failed
     }
 

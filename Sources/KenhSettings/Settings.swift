@@ -12,6 +12,9 @@ import KenhCell
 ///       listen:
 ///         host: 127.0.0.1     # of the centre              KENH_LISTEN_HOST
 ///         port: 7370          #                            KENH_LISTEN_PORT
+///       tls:
+///         certificate: /path  # of the centre, PEM         KENH_TLS_CERTIFICATE
+///         key: /path          # its key                    KENH_TLS_KEY
 public struct Settings {
     private let reader: ConfigReader
 

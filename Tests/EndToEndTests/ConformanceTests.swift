@@ -3,11 +3,6 @@ import Testing
 
 @Suite("The second client")
 struct ConformanceTests {
-    /// Debian's own interpreter sees the packages that `Deploy/setup` installs; another may be first in the path.
-    private static let python =
-        FileManager.default.isExecutableFile(atPath: "/usr/bin/python3")
-        ? ["/usr/bin/python3"] : ["/usr/bin/env", "python3"]
-
     @Test("written from the protocol's text alone comes to the same as the real centre and a real cell")
     func agrees() throws {
         let files = URL(fileURLWithPath: NSTemporaryDirectory()).appendingPathComponent(
@@ -17,9 +12,16 @@ struct ConformanceTests {
         let run = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
             .appendingPathComponent("../../Protocol/conformance/run.py").standardizedFileURL.path
         let outcome = try Child(
-            Self.python[0], Self.python.dropFirst() + ["-B", run, "--kenh", KenhBinary.path], in: files
+            Python.command[0], Python.command.dropFirst() + ["-B", run, "--kenh", KenhBinary.path], in: files
         ).wait(seconds: 600)
         #expect(outcome.status == 0, "\(outcome)")
         #expect(outcome.output.contains(" 0 failed"), "\(outcome)")
     }
+}
+
+enum Python {
+    /// Debian's own interpreter sees the packages that `Deploy/setup` installs; another may be first in the path.
+    static let command =
+        FileManager.default.isExecutableFile(atPath: "/usr/bin/python3")
+        ? ["/usr/bin/python3"] : ["/usr/bin/env", "python3"]
 }

@@ -1,4 +1,7 @@
+import Foundation
 import Hummingbird
+import HummingbirdCore
+import HummingbirdTLS
 import KenhHub
 import Logging
 import NIOCore
@@ -10,6 +13,8 @@ public struct CentreServer: Service {
         public var host = "127.0.0.1"
         /// 0 takes a free port.
         public var port = 7370
+        /// Nil for plain HTTP, behind a proxy that speaks HTTPS or within a network that is trusted.
+        public var tls: TLSFiles?
         public var connectionLimit = 4096
         public var idleTimeoutSeconds: Int64 = 60
         /// The centre's own edits by other tools are looked for this often.
@@ -38,13 +43,18 @@ public struct CentreServer: Service {
 
     /// - Throws: ``ServerError`` where the address cannot be listened on.
     public func run() async throws {
+        let http = HTTPServerBuilder.http1(configuration: .init(idleTimeout: .seconds(options.idleTimeoutSeconds)))
+        let server = try options.tls.map { files in
+            let now = Date(timeIntervalSince1970: Double(hub.now()) / 1000)
+            return try HTTPServerBuilder.tls(http, tlsConfiguration: files.configuration(now: now))
+        }
         let follower = ViewFollower(view: view, intervalSeconds: options.viewIntervalSeconds, logger: logger)
         follower.start()
         defer { follower.stop() }
         let api = SyncAPI(hub: hub, logger: logger) { follower.wake() }
         let application = Application(
             router: api.router(),
-            server: .http1(configuration: .init(idleTimeout: .seconds(options.idleTimeoutSeconds))),
+            server: server ?? http,
             configuration: .init(
                 address: .hostname(options.host, port: options.port), serverName: "kenh",
                 availableConnectionsDelegate: .maximum(options.connectionLimit, logger: logger)),

@@ -80,6 +80,12 @@ struct Central: AsyncParsableCommand {
                 EXAMPLES
                   kenh central serve --home /srv/kenh
                   kenh central serve --home /srv/kenh --host 0.0.0.0 --port 7370
+                  kenh central serve --home /srv/kenh --host 0.0.0.0 --port 443 \\
+                      --tls-certificate /etc/kenh/fullchain.pem --tls-key /etc/kenh/privkey.pem
+
+                With a certificate it speaks HTTPS by itself; start it again after the certificate was renewed. Without one
+                put a proxy that speaks HTTPS before it: requests and answers are signed either way, but who is on the line
+                could read them. Cells trust the system's authorities, or those in the file that KENH_HTTP_CA names.
                 """)
 
         @OptionGroup var home: HomeOptions
@@ -87,6 +93,10 @@ struct Central: AsyncParsableCommand {
         var host: String?
         @Option(help: "Port to listen on (7370); 0 takes a free one.")
         var port: Int?
+        @Option(help: ArgumentHelp("PEM file of the certificate, to speak HTTPS.", valueName: "file"))
+        var tlsCertificate: String?
+        @Option(help: ArgumentHelp("PEM file of its private key.", valueName: "file"))
+        var tlsKey: String?
         @Option(help: ArgumentHelp("Write the port into this file once it is open.", visibility: .hidden))
         var portFile: String?
 
@@ -101,10 +111,13 @@ struct Central: AsyncParsableCommand {
             var flags: [String: String] = [:]
             flags["kenh.listen.host"] = host
             flags["kenh.listen.port"] = port.map(String.init)
+            flags["kenh.tls.certificate"] = tlsCertificate
+            flags["kenh.tls.key"] = tlsKey
             let settings = try Settings(home: home, flags: flags)
             var options = CentreServer.Options()
             options.host = try settings.string("listen.host") ?? options.host
             options.port = try settings.int("listen.port", in: Settings.ports, default: options.port)
+            options.tls = try Self.tls(settings)
             let (_, hub, view) = try home.openCentre()
             let logger = Log.make("kenh.centre")
             let portFile = portFile
@@ -115,6 +128,15 @@ struct Central: AsyncParsableCommand {
             try await ServiceGroup(
                 services: [server], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger
             ).run()
+        }
+
+        private static func tls(_ settings: Settings) throws -> TLSFiles? {
+            let (certificate, key) = (try settings.string("tls.certificate"), try settings.string("tls.key"))
+            switch (certificate, key) {
+            case (nil, nil): return nil
+            case (let certificate?, let key?): return TLSFiles(certificatePath: certificate, keyPath: key)
+            default: throw Failure(.usage, "HTTPS takes both --tls-certificate and --tls-key; give the other one, too")
+            }
         }
     }
 

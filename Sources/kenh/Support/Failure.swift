@@ -41,7 +41,8 @@ struct Failure: Error {
         case let error as HubError: self.init(Self.exit(error.code), error.message)
         // A call that failed is a CellError; what comes up before any call is an address that cannot be read.
         case let error as TransportError: self.init(.configuration, error.message)
-        case let error as ServerError: self.init(.unavailable, error.message)
+        case let error as ServerError:
+            self.init(error.code == .badCertificate ? .configuration : .unavailable, error.message)
         case let error as CocoaError:
             self.init(.disk, "\(error.localizedDescription); check the folder's permissions and the disk's free space")
         default: self.init(.failure, "\(error)")

@@ -57,10 +57,11 @@ final class Organisation {
 
     // MARK: the centre
 
-    func startCentre() throws {
+    /// - Parameter arguments: beside the port.
+    func startCentre(_ arguments: [String] = []) throws {
         let portFile = folder.appendingPathComponent("port")
         try? FileManager.default.removeItem(at: portFile)
-        let child = try centre.start(["central", "serve", "--port", "0", "--port-file", portFile.path])
+        let child = try centre.start(["central", "serve", "--port", "0", "--port-file", portFile.path] + arguments)
         server = child
         try Waiting.until("the centre serves") {
             guard child.isRunning else { throw TestFailure("the centre does not serve: \(child.wait())") }
