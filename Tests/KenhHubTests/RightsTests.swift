@@ -368,6 +368,34 @@ import Testing
 
     // MARK: the auditor
 
+    private func audited() throws -> AuditReport {
+        let path = fixture.directory.appending(path: "log.audit")
+        var bytes: [UInt8] = []
+        _ = try AuditExport(hub: fixture.hub, checkpoints: []).run { bytes += $0 }
+        try Data(bytes).write(to: path)
+        return try AuditVerifier().verify(try FileHandle(forReadingFrom: path))
+    }
+
+    @Test(
+        "whoever changes the centre's tables, so that it judges otherwise than it stated, is found out",
+        arguments: [
+            ("DELETE FROM registry_grant WHERE cell = 'A'", "not allowed to make"),
+            ("INSERT INTO registry_grant VALUES('B', 'org', 'none', 0)", "was allowed to make"),
+        ])
+    func alteredRights(_ sql: String, _ words: String) throws {
+        try fixture.hub.grant("reader", to: "A", in: "org")
+        try DurableDatabase(
+            path: fixture.directory.appending(path: "log.db").path, applicationID: 0x4B4C_4F47, format: 3, ddl: ""
+        ).write { try $0.execute(sql) }
+        try fixture.use(log: fixture.directory.appending(path: "log.db").path)
+        for device in [a, b] {
+            try device.insert("by \(device.name)")
+            try device.syncWhole()
+        }
+        let problems = try audited().problems
+        #expect(problems.count == 1 && problems[0].contains(words), "\(problems)")
+    }
+
     @Test("an audit file shows what was granted and struck, and is good")
     func audit() throws {
         try fixture.hub.define(role: "editors", rights: ["note": .update])
@@ -377,11 +405,7 @@ import Testing
         try a.update("row", "by A")
         try a.insert("new")
         try settle()
-        let path = fixture.directory.appending(path: "log.audit")
-        var bytes: [UInt8] = []
-        _ = try AuditExport(hub: fixture.hub, checkpoints: []).run { bytes += $0 }
-        try Data(bytes).write(to: path)
-        let report = try AuditVerifier().verify(try FileHandle(forReadingFrom: path))
+        let report = try audited()
         #expect(report.problems == [])
         #expect(report.text.contains("A is editors in org"))
         #expect(report.text.contains("1 of the changes 1 to 2 of A in org"))
