@@ -130,12 +130,13 @@ final class DeviceFixture {
 
     /// A whole sync with the cell's own session.
     @discardableResult
-    func syncWhole() throws -> SyncReport {
-        try CellSync(
+    func syncWhole(upLimitBytes: Int = 4 << 20) throws -> SyncReport {
+        var sync = CellSync(
             store: store, identity: identity, centre: fixture.serving.publicKey,
             link: Link(hub: fixture.hub, key: identity.key.publicKey),
-            clock: { [clock = fixture.clock] in clock.milliseconds }
-        ).run()
+            clock: { [clock = fixture.clock] in clock.milliseconds })
+        sync.options.upLimitBytes = upLimitBytes
+        return try sync.run()
     }
 
     /// As a cell does it, until nothing more comes.

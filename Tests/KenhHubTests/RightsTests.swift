@@ -1,4 +1,5 @@
 import Foundation
+import KenhCell
 import KenhHub
 import KenhMerge
 import KenhProtocol
@@ -119,6 +120,11 @@ import Testing
         #expect(try a.store.rejected().count == 2, "told once")
         #expect(try a.store.forgetRejected { $0.id == "row" } == 1)
         #expect(try a.store.rejected().map(\.id) == ["new"])
+        try fixture.hub.grant("none", to: "A", in: "org")
+        try a.syncWhole()
+        try fixture.hub.grant("reader", to: "A", in: "org")
+        try settle()
+        #expect(try a.store.rejected().map(\.id) == ["new"], "what was dealt with does not come back with its block")
     }
 
     @Test("whoever names a struck change names what that had named, however many of them stand in between")
@@ -202,6 +208,8 @@ import Testing
         try settle()
         #expect(try task(b, "1") == nil && b.store.cursors().map(\.channel) == [ChannelName.registry])
         #expect(try task(a, "2") == nil && a.store.rejected().map(\.channel) == ["plan/2"])
+        let answer = try fixture.entries(for: b)
+        #expect(Set(answer.heads.map(\.channel) + answer.entries.map(\.channel)) == [ChannelName.registry])
 
         try fixture.hub.grant("reader", to: "B", in: "plan/1")
         try settle()
@@ -251,6 +259,21 @@ import Testing
         try b.insert("5", "by B", channel: "plan/1")
         try settle()
         #expect(try task(a, "5") == "by B")
+        try expectAgreement()
+    }
+
+    @Test("a cell stays in a channel until all that it wrote there is sent")
+    func leavingInPages() throws {
+        try settle()
+        try fixture.hub.grant("none", to: "B", in: "plan/1")
+        for officer in ["x", "y", "z"] {
+            try b.store.write(officer: officer) {
+                try $0.insert("task", [("id", .text(officer)), ("channel", "plan/1"), ("title", "t")])
+            }
+        }
+        let report = try b.syncWhole(upLimitBytes: 1)
+        #expect(report.sentBlocks == 3 && report.rejectedChanges == 3 && report.leftChannels == ["plan/1"])
+        #expect(try b.store.rejected().count == 3)
         try expectAgreement()
     }
 
@@ -359,6 +382,7 @@ import Testing
         #expect(try b.title("row") == "by A")
         try other.syncWhole()
         let joined = try #require(try fixture.acceptance(of: block))
+        #expect(try audited().problems == [])
         #expect(joined.ruling == ruled.ruling && joined.acceptedAtMilliseconds == ruled.acceptedAtMilliseconds)
         try settle([a, b, other])
         for device in [a, b, other] { #expect(try device.title("row") == "by B") }

@@ -71,6 +71,8 @@ private struct AuditCheck {
     private var lanes: [Hash256: LoggedBlock] = [:]
     private var pinned: [String: Set<ReplicaPin>] = [:]
     /// How large the log was when each of its lives ended.
+    /// What is struck of blocks so far.
+    private var struck: [Hash256: ChangeSet] = [:]
     /// When the log's life at this place of the file began.
     private var lifeBegan = Int64.min
     private var ends: [[UInt8]: UInt64] = [:]
@@ -163,27 +165,43 @@ private struct AuditCheck {
 
     private mutating func takeObject(_ wire: WireLogEntry, _ object: Hash256, _ certificate: ServingCertificate) {
         do {
+            guard wire.kind == .ruling || wire.ruling.isEmpty else {
+                throw ProtocolError(.malformed, "it has a ruling, and is none")
+            }
             switch wire.kind {
             case .block: try take(try Block(wire.block), object, nil, wire)
             case .ruling where wire.hasBlock:
                 try take(try Block(wire.block), object, try Ruling(decoding: Array(wire.ruling)), wire)
-            case .ruling:
-                _ = try Ruling(decoding: Array(wire.ruling))
-                fallthrough
             case .registry: try take(wire.registry, object, wire, certificate)
-            case .verdict:
-                guard lanes[object] != nil else {
-                    throw ProtocolError(.brokenLink, "it judges a block that is not in the log")
-                }
+            case .ruling: try takeLate(try Ruling(decoding: Array(wire.ruling)), object, wire)
+            case .verdict: try takeLate(nil, object, wire)
             default: throw ProtocolError(.unsupportedVersion, "it is of a kind that needs a newer Kenh")
             }
         } catch { add("\(name(wire)): \((error as? ProtocolError)?.message ?? "\(error)")") }
     }
 
+    /// More that is said of a block that the log has.
+    private mutating func takeLate(_ ruling: Ruling?, _ object: Hash256, _ wire: WireLogEntry) throws {
+        guard lanes[object]?.channel == wire.channel else {
+            throw ProtocolError(.brokenLink, "it judges a block that is not in its channel's log")
+        }
+        let (known, struck) = (self.struck[object] ?? ChangeSet(), ruling?.struck ?? ChangeSet())
+        guard known.isSubset(of: struck) else {
+            throw ProtocolError(.forbidden, "what was struck before is not struck any more")
+        }
+        guard wire.acceptedAtMs < lifeBegan || struck == known else {
+            throw ProtocolError(.forbidden, "the centre struck changes that it had taken")
+        }
+        self.struck[object] = struck
+    }
+
     private mutating func take(_ block: Block, _ object: Hash256, _ ruling: Ruling?, _ wire: WireLogEntry) throws {
         let header = block.header
         index.add(header, acceptedAt: wire.acceptedAtMs)
-        if let ruling { index.add(ruling, on: header) }
+        if let ruling {
+            index.add(ruling, on: header)
+            struck[object] = ruling.struck
+        }
         lanes[object] = LoggedBlock(
             hash: object, replica: header.replica, channel: header.channel, lastCounter: header.lastCounter)
         let pin = ReplicaPin(replica: header.replica, counter: header.lastCounter, hash: object.prefix)

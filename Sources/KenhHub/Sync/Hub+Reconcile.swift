@@ -19,7 +19,6 @@ extension Hub {
         return try log.write { transaction in
             var response = WireReconcileResponse()
             try openEpochIfRewound(request, transaction)
-            response.epoch = Data(try transaction.epoch)
             try takeBackRegistry(request.handedBack, transaction)
             guard let device = try transaction.device(key.bytes) else {
                 throw ProtocolError(
@@ -27,6 +26,7 @@ extension Hub {
                     recovery: .askAPerson)
             }
             try takeBackBlocks(request, from: device, transaction, &response)
+            response.epoch = Data(try transaction.epoch)
             for places in request.places { response.common.append(try common(places, transaction)) }
             response.timeMs = now()
             return response
@@ -63,6 +63,15 @@ extension Hub {
         guard isRewound else { return }
         var random = makeRandom()
         try openEpoch(random.next().bigEndianBytes + random.next().bigEndianBytes, after: before, transaction)
+    }
+
+    /// Whoever hands something back that this very life of the log took and does not have shows that it was put back,
+    /// though he compared nothing before.
+    private func openEpochIfLost(_ proof: EntryProof, _ transaction: any HubTransaction) throws {
+        let epoch = try transaction.epoch
+        guard proof.epoch == epoch, try isLost(proof, transaction) else { return }
+        var random = makeRandom()
+        try openEpoch(random.next().bigEndianBytes + random.next().bigEndianBytes, after: epoch, transaction)
     }
 
     /// Whether the log once had more than it has, or other than it has, by its own word.
@@ -189,6 +198,7 @@ extension Hub {
                 continue
             }
             let proof = goodProof(item.proof, of: object)
+            if let proof { try openEpochIfLost(proof, transaction) }
             if let known = try transaction.acceptance(of: object) {
                 response.receipts.append(BlockAdmission.alreadyHad(try join(proof, known, transaction)))
             } else if item.hasBlock {

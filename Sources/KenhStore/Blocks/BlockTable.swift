@@ -35,11 +35,12 @@ struct BlockTable {
         try insert.run()
     }
 
-    func contains(_ hash: Hash256) throws(StoreError) -> Bool {
-        let read = try sql("SELECT 1 FROM kenh_block WHERE hash = ?")
+    /// Nil where the block is not here.
+    func channel(of hash: Hash256) throws(StoreError) -> Int? {
+        let read = try sql("SELECT ch FROM kenh_block WHERE hash = ?")
         defer { read.reset() }
         read.bind(1, copying: hash.bytes)
-        return try read.step()
+        return try read.step() ? Int(read.int(0)) : nil
     }
 
     /// Blocks that the centre has not acknowledged, in order, up to a number of bytes (but at least one).

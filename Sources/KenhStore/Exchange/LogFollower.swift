@@ -62,8 +62,8 @@ public struct LogFollower {
                 .brokenLink, "the centre's log of \(entry.channel) does not go on from where this device stands",
                 recovery: .resync)
         }
-        guard let object = Hash256(bytes: entry.objectHash) else {
-            throw ProtocolError(.malformed, "a log entry names no object")
+        guard let object = Hash256(bytes: entry.objectHash), entry.kind == .ruling || entry.ruling.isEmpty else {
+            throw ProtocolError(.malformed, "a log entry names no object, or has a ruling and is none")
         }
         let proof = EntryProof(
             epoch: entry.epoch.isEmpty ? epoch : Array(entry.epoch), kind: entry.kind, channel: entry.channel,

@@ -33,8 +33,11 @@ final class Merger {
     }
 
     private func writeDown(_ item: Delivery.Item, waiting: inout [Block]) throws {
-        if try core.blocks.contains(item.hash) {
+        if let channel = try core.blocks.channel(of: item.hash) {
             guard let acceptance = item.acceptance else { return }
+            guard acceptance.proof.map({ $0.channel == core.channels.name(channel) }) ?? true else {
+                throw ProtocolError(.brokenLink, "a log entry judges a block of another channel")
+            }
             return try accept(item.hash, acceptance)
         }
         guard let block = item.block else {

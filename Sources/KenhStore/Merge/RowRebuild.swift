@@ -28,12 +28,14 @@ struct RowRebuild {
     }
 
     /// - Returns: what nobody sees any more.
-    func run(_ rows: Set<RowKey>) throws -> [Orphans] {
+    func run(_ struckRows: Set<RowKey>) throws -> [Orphans] {
+        let order = try causalOrder()
+        let rows = try struckRows.union(rowsThatName(order))
         for row in rows { try takeOut(row) }
         var changes: [RowKey: [(block: Block, change: Int)]] = [:]
         var ready: [OpenedBlock] = []
         var count = 0
-        for hash in try causalOrder() {
+        for hash in order {
             guard let opened = try reopen(hash) else { continue }
             let places = (0..<opened.body.count).filter {
                 !opened.struck.contains($0) && rows.contains(RowKey(opened, $0))
@@ -49,6 +51,22 @@ struct RowRebuild {
         try MergePass(ready, core: core, only: rows).run()
         try showOthers(rows)
         return try orphans(changes)
+    }
+
+    /// A change may name what is of another row. It has no business to; but where that was struck, it names what that named.
+    private func rowsThatName(_ order: [Hash256]) throws -> Set<RowKey> {
+        let struck = try core.struck.all()
+        var rows: Set<RowKey> = []
+        var named: [Dot] = []
+        for hash in order {
+            guard let opened = try reopen(hash) else { continue }
+            for change in 0..<opened.body.count {
+                named.removeAll(keepingCapacity: true)
+                opened.named(by: change, core.index, into: &named)
+                if named.contains(where: struck.contains) { rows.insert(RowKey(opened, change)) }
+            }
+        }
+        return rows
     }
 
     private func orphans(_ changes: [RowKey: [(block: Block, change: Int)]]) throws -> [Orphans] {

@@ -15,6 +15,16 @@ final class StruckTable {
         hasAny = try read.step()
     }
 
+    func all() throws(StoreError) -> Set<Dot> {
+        let read = try sql("SELECT branch, counter FROM kenh_struck")
+        defer { read.reset() }
+        var dots: Set<Dot> = []
+        while try read.step() {
+            dots.insert(Dot(branch: UInt32(clamping: read.int(0)), counter: UInt64(clamping: read.int(1))))
+        }
+        return dots
+    }
+
     func add(_ dot: Dot, named: [Dot]) throws(StoreError) {
         hasAny = true
         var writer = ByteWriter()

@@ -41,7 +41,7 @@ enum SystemTables {
             number INTEGER PRIMARY KEY, hash BLOB NOT NULL, place INTEGER NOT NULL, at INTEGER NOT NULL,
             channel TEXT NOT NULL, tbl TEXT NOT NULL, id ANY, kind INTEGER NOT NULL, officer TEXT NOT NULL,
             made_at INTEGER NOT NULL, content BLOB NOT NULL, code TEXT NOT NULL, message TEXT NOT NULL,
-            UNIQUE(hash, place)) STRICT;
+            is_forgotten INTEGER NOT NULL DEFAULT 0, UNIQUE(hash, place)) STRICT;
         CREATE TABLE kenh_role(
             name TEXT PRIMARY KEY NOT NULL, definition BLOB NOT NULL, stated_at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
         CREATE TABLE kenh_grant(

@@ -35,7 +35,7 @@ extension Store {
         try transaction(isCaptured: false) { _, core in
             let table = RejectedTable(sql: core.sql)
             let unwanted = try table.all().filter { isUnwanted($0.change) }
-            for found in unwanted { try table.remove(found.number) }
+            for found in unwanted { try table.forget(found.number) }
             return unwanted.count
         }
     }
@@ -89,13 +89,14 @@ struct RejectedTable {
         let read = try sql(
             """
             SELECT number, tbl, id, channel, kind, officer, made_at, at, content, code, message, hash, place
-            FROM kenh_rejected ORDER BY number
+            FROM kenh_rejected WHERE is_forgotten = 0 ORDER BY number
             """)
         defer { read.reset() }
         var found: [(number: Int64, change: RejectedChange)] = []
         while try read.step() {
             let change = RejectedChange(
-                block: Hash256(bytes: read.bytes(11)) ?? .zero, place: Int(read.int(12)), table: read.string(1), id: read.value(2), channel: read.string(3),
+                block: Hash256(bytes: read.bytes(11)) ?? .zero, place: Int(read.int(12)), table: read.string(1),
+                id: read.value(2), channel: read.string(3),
                 kind: ChangeKind(rawValue: UInt8(clamping: read.int(4))) ?? .update, officer: read.string(5),
                 madeAtMilliseconds: read.int(6), rejectedAtMilliseconds: read.int(7),
                 values: Self.values(read.bytes(8)),
@@ -116,9 +117,10 @@ struct RejectedTable {
         return values
     }
 
-    func remove(_ number: Int64) throws(StoreError) {
-        let delete = try sql("DELETE FROM kenh_rejected WHERE number = ?")
-        delete.bind(1, number)
-        try delete.run()
+    /// Its name stays, so that nobody is told again where the block comes back.
+    func forget(_ number: Int64) throws(StoreError) {
+        let update = try sql("UPDATE kenh_rejected SET is_forgotten = 1, content = x'' WHERE number = ?")
+        update.bind(1, number)
+        try update.run()
     }
 }

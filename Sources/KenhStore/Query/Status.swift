@@ -53,7 +53,8 @@ extension Store {
                 heldBlocks: try count("SELECT count(*) FROM kenh_block WHERE is_applied = 0"),
                 blocks: try count("SELECT count(*) FROM kenh_block"),
                 rows: try self.schema.tables.map { ($0.name, try count("SELECT count(*) FROM \(quoted($0.name))")) },
-                conflicts: open, rejectedChanges: try count("SELECT count(*) FROM kenh_rejected"),
+                conflicts: open,
+                rejectedChanges: try count("SELECT count(*) FROM kenh_rejected WHERE is_forgotten = 0"),
                 channels: core.channels.all.map { .init(name: $0.name, digest: $0.digest, cursor: $0.cursor) },
                 clockOffsetMilliseconds: try core.meta.integer("clock_offset") ?? 0,
                 durability: core.limits.durability)
