@@ -1,21 +1,25 @@
 """Audit files: the whole log in one file, checked without the centre (README section 13)."""
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from google.protobuf.message import DecodeError
 
 from . import blocks
+from .body import Change
 from .checkpoints import Checkpoint
 from .enrolment import check_certificate
 from .kenh_pb2 import (
-    AuditRecord, AuditSeal, EntryProof, LogEntry, RegistryStatement, ServingCertificate, SignedStatement)
+    AuditRecord, AuditSeal, BlockHeader, LogEntry, RegistryStatement, ServingCertificate, SignedStatement)
 from .keys import (
     AUDIT_SEAL, BLOCK_DEVICE, REGISTRY_STATEMENT, ZERO_HASH, check_public_key, check_signature, fingerprint)
-from .log import BLOCK_ENTRY, REGISTRY_CHANNEL, REGISTRY_ENTRY, VERDICT_ENTRY, check_proof, proof_hash, statement_hash
+from .log import (
+    BLOCK_ENTRY, REGISTRY_CHANNEL, REGISTRY_ENTRY, RULING_ENTRY, VERDICT_ENTRY, check_proof, proof_hash, proof_of,
+    statement_hash)
 from .numbers import Reader
 from .problems import Refused, require
+from .rights import Rights, Ruling
 from .tree import Tree
 
 MAGIC = b"Kenh audit 1\n"
@@ -30,6 +34,7 @@ class Report:
     entries: int = 0
     blocks: int = 0
     changes: int = 0
+    struck: int = 0
     # No faults: the log was restored, and once had more.
     remarks: list[str] = field(default_factory=list)
 
@@ -39,6 +44,7 @@ class _Logged:
     replica: bytes
     channel: str
     last_counter: int
+    count: int
 
 
 def verify(content: bytes, notes: Iterable[str] = (), organisation: bytes | None = None) -> Report:
@@ -96,6 +102,11 @@ class _Audit:
         self._blocks: dict[bytes, _Logged] = {}
         self._pinnable: set[tuple[str, bytes, int, bytes]] = set()
         self._replicas: dict[bytes, bytes] = {}
+        # Cells of the devices.
+        self._cells: dict[bytes, str] = {}
+        self._rights = Rights()
+        # When each life of the log but the first began.
+        self._opened: dict[bytes, int] = {}
         # How large the log was when each of its lives ended.
         self._ends: dict[bytes, int] = {}
         self._epoch = b""
@@ -130,20 +141,22 @@ class _Audit:
         sequence, previous = self._chains.get(entry.channel, (0, ZERO_HASH))
         require(entry.sequence == sequence + 1, "brokenLink", "the entry is not the next one of its channel")
         require(len(entry.object_hash) == 32, "malformed", "a hash has 32 bytes")
-        proof = EntryProof(
-            epoch=entry.epoch, kind=entry.kind, channel=entry.channel, sequence=entry.sequence,
-            object_hash=entry.object_hash, accepted_at_ms=entry.accepted_at_ms, previous=previous,
-            signature=entry.signature)
+        proof = proof_of(entry, entry.epoch, previous)
         check_proof(proof, self._serving_key)
         self._chains[entry.channel] = entry.sequence, proof_hash(proof)
         self._epoch = entry.epoch
-        if entry.kind == BLOCK_ENTRY:
+        is_ruling = entry.kind == RULING_ENTRY
+        if entry.kind == BLOCK_ENTRY or (is_ruling and entry.HasField("block")):
             self._take_block(entry)
         elif entry.kind == REGISTRY_ENTRY:
             self._take_statement(entry)
         else:
-            require(entry.kind == VERDICT_ENTRY, "unsupportedVersion", "a kind of entry is not known")
-            require(entry.object_hash in self._blocks, "brokenLink", "a verdict on a block that is not in the log")
+            require(is_ruling or entry.kind == VERDICT_ENTRY, "unsupportedVersion", "a kind of entry is not known")
+            logged = self._blocks.get(entry.object_hash)
+            require(logged is not None and logged.channel == entry.channel,
+                    "brokenLink", "a verdict or ruling on a block that is not in the log")
+            if is_ruling:
+                self._take_ruling(entry, logged)
         self._tree.append(proof_hash(proof))
         self._roots[self._tree.size] = self._tree.root
         self.report.entries += 1
@@ -156,17 +169,36 @@ class _Audit:
         check_signature(
             self._replicas[header.replica], BLOCK_DEVICE, entry.block.header, entry.block.device_signature)
         if header.previous != ZERO_HASH:
-            before = _Logged(header.replica, header.channel, header.first_counter - 1)
-            require(self._blocks.get(header.previous) == before, "brokenLink", "there is a gap in the lane")
+            before = self._blocks.get(header.previous)
+            wanted = header.replica, header.channel, header.first_counter - 1
+            require(before is not None and (before.replica, before.channel, before.last_counter) == wanted,
+                    "brokenLink", "there is a gap in the lane")
         body = blocks.read_body(entry.block, header)
         for pin in body.pins:
             require((header.channel, pin.replica, pin.last_counter, pin.hash_prefix) in self._pinnable,
                     "brokenLink", "what the block builds on is not before it")
         last_counter = header.first_counter + header.count - 1
-        self._blocks[entry.object_hash] = _Logged(header.replica, header.channel, last_counter)
+        logged = _Logged(header.replica, header.channel, last_counter, header.count)
+        self._blocks[entry.object_hash] = logged
+        struck = self._take_ruling(entry, logged) if entry.kind == RULING_ENTRY else frozenset()
+        self._judge(entry, header, body.changes, struck)
         self._pinnable.add((header.channel, header.replica, last_counter, entry.object_hash[:16]))
         self.report.blocks += 1
         self.report.changes += header.count
+
+    def _take_ruling(self, entry: LogEntry, logged: _Logged) -> frozenset[int]:
+        ruling = Ruling.read(entry.ruling)
+        require(ruling.fits(logged.count), "malformed", "the ruling strikes more than the block has")
+        self.report.struck += len(ruling.struck)
+        return ruling.struck
+
+    def _judge(self, entry: LogEntry, header: BlockHeader, changes: Sequence[Change], struck: frozenset[int]) -> None:
+        """Struck is what the writer's cell was not allowed to make, by the statements until here."""
+        if entry.accepted_at_ms < self._opened.get(entry.epoch, entry.accepted_at_ms):
+            # It came back from a forgotten life, and was judged there.
+            return
+        role = self._rights.role(self._cells[self._replicas[header.replica]], header.channel)
+        require(struck == role.struck(changes), "forbidden", "struck is not what the writer's rights leave out")
 
     def _take_statement(self, entry: LogEntry) -> None:
         signed = entry.registry
@@ -176,9 +208,13 @@ class _Audit:
         statement = RegistryStatement.FromString(signed.statement)
         if statement.HasField("replica_added"):
             self._replicas.setdefault(statement.replica_added.replica, statement.replica_added.device_key)
+        if statement.HasField("device_added"):
+            self._cells[statement.device_added.key] = statement.device_added.cell
+        self._rights.take(statement, entry.accepted_at_ms)
         if statement.HasField("epoch_opened"):
             opened = statement.epoch_opened
             if opened.epoch == entry.epoch:
+                self._opened[opened.epoch] = entry.accepted_at_ms
                 require((opened.tree_size, opened.tree_root) == (self._tree.size, self._tree.root),
                         "brokenLink", "the log that was restored is not the one that it says")
                 self._ends[opened.before] = opened.tree_size

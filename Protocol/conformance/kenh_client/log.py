@@ -7,30 +7,40 @@ from .kenh_pb2 import Cursor, EntryProof, LogEntry
 from .numbers import string, varint, zigzag
 from .problems import require
 
-BLOCK_ENTRY, REGISTRY_ENTRY, VERDICT_ENTRY = 1, 2, 3
+BLOCK_ENTRY, REGISTRY_ENTRY, VERDICT_ENTRY, RULING_ENTRY = 1, 2, 3, 4
 REGISTRY_CHANNEL = "kenh/registry"
 MAX_PLACES = 64
 
 
 def entry_hash(
-    previous: bytes, kind: int, channel: str, sequence: int, object_hash: bytes, accepted_at_ms: int
+    previous: bytes, kind: int, channel: str, sequence: int, object_hash: bytes, accepted_at_ms: int,
+    ruling: bytes = b""
 ) -> bytes:
-    """The hash of an entry, which covers all before it in its channel."""
+    """The hash of an entry, which covers all before it in its channel; of a ruling also what it says."""
     return tagged_hash(ENTRY, b"".join((
         previous, bytes([kind]), string(channel.encode("utf-8")), varint(sequence), object_hash,
-        varint(zigzag(accepted_at_ms)))))
+        varint(zigzag(accepted_at_ms)), string(ruling) if kind == RULING_ENTRY else b"")))
 
 
 def proof_hash(proof: EntryProof) -> bytes:
     """The hash of the entry that a proof is of."""
     return entry_hash(
-        proof.previous, proof.kind, proof.channel, proof.sequence, proof.object_hash, proof.accepted_at_ms)
+        proof.previous, proof.kind, proof.channel, proof.sequence, proof.object_hash, proof.accepted_at_ms,
+        proof.ruling)
 
 
 def check_proof(proof: EntryProof, serving_key: bytes) -> None:
     """Refuse a proof that the centre did not sign."""
     require(len(proof.epoch) == 16, "malformed", "an epoch has 16 bytes")
     check_signature(serving_key, LOG_ENTRY, proof.epoch + proof_hash(proof), proof.signature)
+
+
+def proof_of(entry: LogEntry, epoch: bytes, previous: bytes) -> EntryProof:
+    """The proof of an entry that stands behind the one with the hash `previous`."""
+    return EntryProof(
+        epoch=entry.epoch or epoch, kind=entry.kind, channel=entry.channel, sequence=entry.sequence,
+        object_hash=entry.object_hash, accepted_at_ms=entry.accepted_at_ms, previous=previous,
+        signature=entry.signature, ruling=entry.ruling if entry.kind == RULING_ENTRY else b"")
 
 
 def statement_hash(statement: bytes) -> bytes:
@@ -67,10 +77,7 @@ class Follower:
         require(entry.sequence == self.sequence + 1, "brokenLink", "the entry does not continue the cursor")
         require(epoch == self.epoch, "brokenLink", "the log has another life than the cursor")
         require(len(entry.object_hash) == 32, "malformed", "a hash has 32 bytes")
-        proof = EntryProof(
-            epoch=entry.epoch or epoch, kind=entry.kind, channel=entry.channel, sequence=entry.sequence,
-            object_hash=entry.object_hash, accepted_at_ms=entry.accepted_at_ms, previous=self.log_hash,
-            signature=entry.signature)
+        proof = proof_of(entry, epoch, self.log_hash)
         self.sequence = entry.sequence
         self.log_hash = proof_hash(proof)
         self.proofs += (proof,)

@@ -5,7 +5,7 @@ from .keys import ZERO_HASH
 from .kenh_pb2 import (
     VERDICT_ACCEPTED, VERDICT_ALREADY_HAD, ChannelPlaces, CommonPlace, EntryProof, HandedBack, LogPlace, Receipt,
     ReconcileRequest, ReconcileResponse, RegistryStatement)
-from .log import BLOCK_ENTRY, REGISTRY_CHANNEL, REGISTRY_ENTRY, Follower, check_proof
+from .log import BLOCK_ENTRY, REGISTRY_CHANNEL, REGISTRY_ENTRY, RULING_ENTRY, Follower, check_proof
 from .store import Store
 
 
@@ -110,10 +110,11 @@ class Reconciliation:
             follower = self.store.followers.get(channel)
             base = common[channel].sequence if channel in common else 0
             entries = [p for p in (follower.proofs if follower else ())
-                       if p.kind == BLOCK_ENTRY and p.sequence > base]
-            for entry in entries + self._acknowledged_above(channel):
-                block = self.store.blocks[entry.object_hash]
-                found.append(HandedBack(proof=block.earliest_proof(), block=block.message))
+                       if p.kind in (BLOCK_ENTRY, RULING_ENTRY) and p.sequence > base]
+            # Of a block there may be two: it, and a ruling on it.
+            hashes = dict.fromkeys(entry.object_hash for entry in entries + self._acknowledged_above(channel))
+            for block in (self.store.blocks[block_hash] for block_hash in hashes):
+                found += [HandedBack(proof=proof, block=block.message) for proof in block.telling_proofs()]
         return found
 
     def _adopt(self, common: dict[str, CommonPlace]) -> None:

@@ -11,9 +11,10 @@ from .clocks import claim
 from .digest import Column
 from .keys import ZERO_HASH, SigningKey
 from .kenh_pb2 import Block, BlockHeader, EntryProof, RegistryStatement, SignedStatement
-from .log import Follower, statement_hash
+from .log import REGISTRY_CHANNEL, REGISTRY_ENTRY, RULING_ENTRY, Follower, statement_hash
 from .merge import Dot, Origin, Row, Write
 from .problems import HeldBack, Refused
+from .rights import Rights, Ruling
 from .schema import Schema
 from .values import Plain, Value, kept
 
@@ -33,10 +34,14 @@ class StoredBlock:
     hash: bytes
     origin: Origin
     changes: list[Change] | None = None
+    # What its pins name, once it is applied.
+    pinned: Sequence["StoredBlock"] = ()
     # Its entry in the log as it is now; none while it is unsent.
     acknowledged: EntryProof | None = None
     # All that ever showed its acceptance, also by earlier lives of the log.
     proofs: list[EntryProof] = field(default_factory=list)
+    # All that was ever struck of it.
+    struck: frozenset[int] = frozenset()
 
     @property
     def last_counter(self) -> int:
@@ -49,8 +54,30 @@ class StoredBlock:
         return self.changes is not None
 
     def earliest_proof(self) -> EntryProof | None:
-        """The proof that counts."""
-        return min(self.proofs, key=lambda proof: proof.accepted_at_ms, default=None)
+        """The proof that counts; of two with one time the one that strikes more."""
+        return min(self.proofs, key=lambda proof: (proof.accepted_at_ms, -len(_struck_by(proof))), default=None)
+
+    def telling_proofs(self) -> list[EntryProof]:
+        """The earliest, and what it takes beside it to show all that is struck."""
+        earliest = self.earliest_proof()
+        if earliest is None:
+            return []
+        telling, shown = [earliest], set(_struck_by(earliest))
+        for proof in self.proofs:
+            if not _struck_by(proof) <= shown:
+                telling.append(proof)
+                shown |= _struck_by(proof)
+        return telling
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """A change made here that nobody has, because the cell was not allowed to make it."""
+
+    channel: str
+    change: Change
+    code: str
+    message: str
 
 
 @dataclass
@@ -94,10 +121,17 @@ class Store:
         self.cells: dict[str, str] = {}
         self.devices: dict[bytes, str] = {}
         self.replicas: dict[bytes, bytes] = {}
+        # By block hash and place in it.
+        self.rejected: dict[tuple[bytes, int], Rejected] = {}
+        # Channels that were removed, since the cell may not read them any more.
+        self.left: list[str] = []
         # Newest block of each lane that this replica writes.
         self.own_tips: dict[str, bytes] = {}
         # Dots of the inserts of each row, by which it may be named.
         self._births: dict[RowKey, list[tuple[StoredBlock, int]]] = {}
+        # All changes of each row, in an order in which each comes after what it names.
+        self._changes: dict[RowKey, list[tuple[StoredBlock, int]]] = {}
+        self._own_replicas = {replica}
         self.reports: list[str] = []
 
     # ------------------------------------------------------------ reading
@@ -144,6 +178,21 @@ class Store:
         """Blocks that wait for others."""
         return [block for block in self.blocks.values() if not block.is_applied]
 
+    @property
+    def cell(self) -> str | None:
+        """The cell of this device; none while the registry was not followed so far."""
+        return self.devices.get(self.key.public)
+
+    def rights(self) -> Rights:
+        """Who may do what, by the registry as far as it was followed."""
+        rights = Rights()
+        follower = self.followers.get(REGISTRY_CHANNEL)
+        for proof in follower.proofs if follower else ():
+            if proof.kind == REGISTRY_ENTRY:
+                statement = self.statements[proof.object_hash].statement
+                rights.take(RegistryStatement.FromString(statement), proof.accepted_at_ms)
+        return rights
+
     # ------------------------------------------------------------ writing
 
     def seal(self, channel: str, edits: Sequence[Edit], wall_ms: int, *, officer: str = "",
@@ -175,10 +224,10 @@ class Store:
         message = blocks.seal(place, Body(pins, changes), self.key)
         header = blocks.read_header(message.header)
         origin.block_hash = blocks.block_hash(message.header)
-        sealed = StoredBlock(message, header, origin.block_hash, origin, changes)
+        sealed = StoredBlock(message, header, origin.block_hash, origin, changes, pinned)
         self.blocks[sealed.hash] = sealed
         self.own_tips[channel] = sealed.hash
-        self._remember_births(sealed)
+        self._remember(sealed)
         return sealed
 
     def _apply_edit(self, channel: str, edit: Edit, wall_ms: int, dot: Dot, counter: int) -> _Draft:
@@ -229,12 +278,17 @@ class Store:
         return self.blocks[block_hash]
 
     def acknowledge(self, block_hash: bytes, proof: EntryProof, in_log: bool = True) -> None:
-        """A receipt, or an entry: the earliest acceptance counts, and corrects the clocks of the block's changes."""
+        """A receipt, or an entry: the earliest acceptance counts, and corrects the clocks of the block's changes.
+
+        What it strikes is struck for good.
+        """
         block = self.blocks[block_hash]
         block.proofs.append(proof)
         block.origin.accepted_at_ms = block.earliest_proof().accepted_at_ms
-        if in_log:
+        if in_log or block.acknowledged is None:
             block.acknowledged = proof
+        if proof.kind == RULING_ENTRY:
+            self._strike(block, Ruling.read(proof.ruling))
 
     def register(self, signed: SignedStatement) -> None:
         """Take a registry statement that was checked; a replica never changes its device."""
@@ -264,7 +318,30 @@ class Store:
     def renew_replica(self) -> None:
         """Begin a new writing life: this store is an older copy, or there are two of it (section 7)."""
         self.replica = secrets.token_bytes(16)
+        self._own_replicas.add(self.replica)
         self.own_tips = {}
+
+    def leave_channels(self) -> list[str]:
+        """Remove what the cell may not read any more and of which nothing is unsent; returns the channels' names."""
+        if self.cell is None:
+            return []
+        rights = self.rights()
+        known = self.channels() | set(self.followers) - {REGISTRY_CHANNEL}
+        unsent = {block.header.channel for block in self.unsent()}
+        leaving = [channel for channel in sorted(known - unsent) if not rights.role(self.cell, channel).reads]
+        for channel in leaving:
+            self._drop(channel)
+        if leaving:
+            self.renew_replica()
+        self.left += leaving
+        return leaving
+
+    def _drop(self, channel: str) -> None:
+        for by_row in (self.rows, self._births, self._changes):
+            for key in [key for key in by_row if key[2] == channel]:
+                del by_row[key]
+        self.blocks = {key: block for key, block in self.blocks.items() if block.header.channel != channel}
+        self.followers.pop(channel, None)
 
     def merge(self) -> int:
         """Apply what can be applied; returns the number of changes."""
@@ -308,16 +385,65 @@ class Store:
         return sum(len(body.changes) for _, body, _ in read)
 
     def _apply_block(self, block: StoredBlock, body: Body, pinned: Sequence[StoredBlock]) -> None:
+        block.changes, block.pinned = body.changes, pinned
         for index, change in enumerate(body.changes):
-            named = [
-                self._find(block if reference.line == 0 else pinned[reference.line - 1], reference.counter)
-                for reference in change.predecessors]
-            row = self.rows.setdefault((change.table, change.id, block.header.channel), Row())
+            self._apply_change(block, index, change)
+        self._remember(block)
+        self._keep_rejected(block)
+
+    def _apply_change(self, block: StoredBlock, index: int, change: Change) -> None:
+        row = self.rows.setdefault((change.table, change.id, block.header.channel), Row())
+        if index not in block.struck:
             row.apply(
                 change.kind, Dot(block.origin, index), block.header.first_counter + index, change.clock,
-                _kept(change.values), [Dot(found.origin, place) for found, place in named])
-        block.changes = body.changes
-        self._remember_births(block)
+                _kept(change.values), self._named(block, change))
+
+    def _named(self, block: StoredBlock, change: Change) -> list[Dot]:
+        """What a change names, and in place of what is struck all that this names."""
+        named: dict[Dot, None] = {}
+        waiting = [(block, reference) for reference in change.predecessors]
+        seen = set()
+        while waiting:
+            namer, reference = waiting.pop()
+            tip = namer if reference.line == 0 else namer.pinned[reference.line - 1]
+            found, place = self._find(tip, reference.counter)
+            if place not in found.struck:
+                named[Dot(found.origin, place)] = None
+            elif (found.hash, place) not in seen:
+                seen.add((found.hash, place))
+                waiting += [(found, further) for further in found.changes[place].predecessors]
+        return list(named)
+
+    # ------------------------------------------------------------ rulings
+
+    def _strike(self, block: StoredBlock, ruling: Ruling) -> None:
+        """Leave out what is struck; where it was applied already, make the rows of the channel anew."""
+        is_news = not ruling.struck <= block.struck
+        block.struck |= ruling.struck
+        if is_news and block.is_applied:
+            # Also of other rows a change may name what is struck, though no honest writer's does.
+            self._make_anew(block.header.channel)
+            self._keep_rejected(block)
+
+    def _make_anew(self, channel: str) -> None:
+        for key, changes in self._changes.items():
+            if key[2] == channel:
+                self.rows[key] = Row()
+                for block, index in changes:
+                    self._apply_change(block, index, block.changes[index])
+
+    def _keep_rejected(self, block: StoredBlock) -> None:
+        """Keep what was written here and is struck for whoever wrote it."""
+        is_own = (block.header.replica in self._own_replicas
+                  or self.replicas.get(block.header.replica) == self.key.public)
+        if not is_own:
+            return
+        for proof in block.proofs:
+            if proof.kind == RULING_ENTRY:
+                ruling = Ruling.read(proof.ruling)
+                for index in sorted(ruling.struck):
+                    self.rejected.setdefault((block.hash, index), Rejected(
+                        block.header.channel, block.changes[index], ruling.code, ruling.message))
 
     def _resolve_births(self, block: StoredBlock, body: Body, pinned: Sequence[StoredBlock],
                         group: Sequence[StoredBlock]) -> None:
@@ -385,11 +511,17 @@ class Store:
                 return tip
             tip = min(children, key=lambda child: child.hash)
 
-    def _remember_births(self, block: StoredBlock) -> None:
+    def _remember(self, block: StoredBlock) -> None:
         for index, change in enumerate(block.changes or ()):
+            key = (change.table, change.id, block.header.channel)
+            self._changes.setdefault(key, []).append((block, index))
             if change.kind == INSERT:
-                key = (change.table, change.id, block.header.channel)
+                # Also one that is struck: a row may be named by it all the same.
                 self._births.setdefault(key, []).append((block, index))
+
+
+def _struck_by(proof: EntryProof) -> frozenset[int]:
+    return Ruling.read(proof.ruling).struck if proof.kind == RULING_ENTRY else frozenset()
 
 
 def _kept(values: dict[str, Value]) -> dict[str, Plain]:

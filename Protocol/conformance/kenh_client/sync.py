@@ -7,14 +7,16 @@ from .checkpoints import Checkpoint, Contradiction, TreeCheck
 from .client import PROTOCOL, CentreClient, CentreProblem, wall_clock
 from .clocks import offset
 from .kenh_pb2 import (
-    VERDICT_ACCEPTED, VERDICT_ALREADY_HAD, VERDICT_HELD_BACK, VERDICT_INVALID, ChannelHead, Cursor, EntryProof,
-    LogEntry, ProofRequest, ProofResponse, Receipt, RegistryStatement, SyncRequest, SyncResponse)
+    VERDICT_ACCEPTED, VERDICT_ALREADY_HAD, VERDICT_HELD_BACK, VERDICT_INVALID, BlockHeader, ChannelHead, Cursor,
+    EntryProof, LogEntry, ProofRequest, ProofResponse, Receipt, RegistryStatement, SyncRequest, SyncResponse)
 from .keys import BLOCK_DEVICE, LOG_ENTRY, REGISTRY_STATEMENT, check_signature
 from .log import (
-    BLOCK_ENTRY, REGISTRY_CHANNEL, REGISTRY_ENTRY, VERDICT_ENTRY, Follower, check_proof, proof_hash, statement_hash)
+    BLOCK_ENTRY, REGISTRY_CHANNEL, REGISTRY_ENTRY, RULING_ENTRY, VERDICT_ENTRY, Follower, check_proof, proof_hash,
+    statement_hash)
 from .problems import Refused, require
 from .reconcile import Reconciliation
-from .store import Store
+from .rights import Ruling
+from .store import Store, StoredBlock
 
 MAX_BLOCKS = 4_096
 # Below the request's limit of 96 MiB, with room for cursors.
@@ -40,6 +42,8 @@ class Report:
     held_back: list[Receipt] = field(default_factory=list)
     equal: list[str] = field(default_factory=list)
     unequal: list[str] = field(default_factory=list)
+    # Channels that were removed, since the cell may not read them any more.
+    left: list[str] = field(default_factory=list)
 
 
 class Sync:
@@ -129,13 +133,14 @@ class Sync:
             # Of a block whose outside is wrong the centre does not make a hash.
             empty = receipt.verdict == VERDICT_INVALID and receipt.block_hash == b""
             require(empty or receipt.block_hash == block.hash, "malformed", "a receipt is for another block")
-            self._take_receipt(block.hash, receipt)
+            self._take_receipt(block, receipt)
         refused = any(receipt.verdict == VERDICT_INVALID for receipt in response.receipts)
         if not refused and any(receipt.verdict == VERDICT_HELD_BACK for receipt in response.receipts):
             raise MustReconcile
         self._take_entries(response, plan)
         self.store.keep_checkpoint(shown, is_known)
         self.report.merged += self.store.merge()
+        self.report.left += self.store.leave_channels()
         return response
 
     def _check_tree(
@@ -167,15 +172,15 @@ class Sync:
                 and found.has(head.log_hash, response.position, response.inclusion),
                 "brokenLink", f"the newest entry of {head.channel} is not in the tree")
 
-    def _take_receipt(self, block_hash: bytes, receipt: Receipt) -> None:
+    def _take_receipt(self, block: StoredBlock, receipt: Receipt) -> None:
         if receipt.verdict in (VERDICT_ACCEPTED, VERDICT_ALREADY_HAD):
-            check_receipt(receipt, self.client.serving_key)
-            self.store.acknowledge(block_hash, receipt.proof)
+            check_receipt(receipt, self.client.serving_key, block.header.count)
+            self.store.acknowledge(block.hash, receipt.proof)
             self.report.sent += 1
             return
         kept = self.report.refusals if receipt.verdict == VERDICT_INVALID else self.report.held_back
         kept.append(receipt)
-        self._refused.add(block_hash)
+        self._refused.add(block.hash)
 
     def _take_entries(self, response: SyncResponse, plan: "EntryCheck") -> None:
         """Keep the entries, all of which were checked."""
@@ -213,12 +218,14 @@ def _may_be_restored(error: Exception) -> bool:
     return not isinstance(error, CentreProblem) or error.code in ("logMismatch", "unknownDevice")
 
 
-def check_receipt(receipt: Receipt, serving_key: bytes) -> None:
-    """Refuse a receipt whose proof is not good, or is for something else than it says."""
+def check_receipt(receipt: Receipt, serving_key: bytes, count: int) -> None:
+    """Refuse a receipt whose proof is not good, or is for something else than it says; `count` is the block's."""
     proof = receipt.proof
     require(proof.object_hash == receipt.block_hash and proof.sequence == receipt.sequence
             and proof.accepted_at_ms == receipt.accepted_at_ms, "brokenLink", "a receipt differs from its proof")
     check_proof(proof, serving_key)
+    if proof.kind == RULING_ENTRY:
+        require(Ruling.read(proof.ruling).fits(count), "malformed", "the ruling strikes more than the block has")
 
 
 class EntryCheck:
@@ -232,7 +239,8 @@ class EntryCheck:
         self._serving_key = serving_key
         self._epoch = epoch
         self._replicas = dict(store.replicas)
-        self._come: set[bytes] = set()
+        # Headers of the blocks of this response.
+        self._come: dict[bytes, BlockHeader] = {}
 
     def check(self, entry: LogEntry) -> None:
         """One entry, in order."""
@@ -249,12 +257,15 @@ class EntryCheck:
             raise
         if entry.kind == REGISTRY_ENTRY:
             self._check_registry(entry)
-        elif entry.kind == BLOCK_ENTRY and entry.HasField("block"):
+        elif entry.kind in (BLOCK_ENTRY, RULING_ENTRY) and entry.HasField("block"):
             self._check_block(entry)
         else:
-            require(entry.kind in (BLOCK_ENTRY, VERDICT_ENTRY), "unsupportedVersion", "a kind of entry is not known")
+            is_known = entry.kind in (BLOCK_ENTRY, VERDICT_ENTRY, RULING_ENTRY)
+            require(is_known, "unsupportedVersion", "a kind of entry is not known")
             if entry.object_hash not in self._come:
                 self.without_block.append(entry.object_hash)
+        if entry.kind == RULING_ENTRY:
+            self._check_ruling(entry)
         self.checked.append((entry, proof))
 
     def check_newest(self) -> None:
@@ -286,4 +297,14 @@ class EntryCheck:
         if key is None:
             raise Refused("unknownDevice", "nobody entered the replica")
         check_signature(key, BLOCK_DEVICE, entry.block.header, entry.block.device_signature)
-        self._come.add(entry.object_hash)
+        self._come[entry.object_hash] = header
+
+    def _check_ruling(self, entry: LogEntry) -> None:
+        ruling = Ruling.read(entry.ruling)
+        header = self._come.get(entry.object_hash)
+        if header is None and entry.object_hash in self._store.blocks:
+            header = self._store.blocks[entry.object_hash].header
+        # Where nobody has the block it is asked for.
+        if header is not None:
+            require(header.channel == entry.channel, "brokenLink", "the ruling is on a block of another channel")
+            require(ruling.fits(header.count), "malformed", "the ruling strikes more than the block has")
