@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 from checks import (
-    answers, audits, liars, merging, random_edits, refused_blocks, refused_requests, restores, trees, vectors)
+    answers, audits, liars, merging, random_edits, refused_blocks, refused_requests, restores, rights, trees, vectors)
 from checks.results import Results
 from checks.world import World
 
@@ -34,7 +34,9 @@ def main() -> int:
             liars.run(world)
             restores.run(world)
             trees.run_lives(world)
+            rights.run(world)
             audits.run(world, arguments.seed)
+            rights.run_last(world)
             refused_blocks.run_last(world)
         finally:
             world.close()

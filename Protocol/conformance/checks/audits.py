@@ -47,7 +47,7 @@ def _good(world: World, path: Path) -> None:
     expect_equal(report.blocks, len(world.other.store.blocks), "blocks")
     changes = sum(block.header.count for block in world.other.store.blocks.values())
     expect_equal(report.changes, changes, "changes")
-    expect(_is_good(world, path), "the program refuses its own export")
+    expect(program_takes(world, path), "the program refuses its own export")
     world.results.note(f"{path.stat().st_size} bytes, {report.entries} entries")
 
 
@@ -60,7 +60,7 @@ def _is_good_with(content: bytes, note: str) -> bool:
 
 
 @contextmanager
-def _without_stderr() -> Iterator[None]:
+def without_stderr() -> Iterator[None]:
     """The parser of messages says there, too, what it refuses."""
     kept, nothing = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(nothing, 2)
@@ -72,7 +72,7 @@ def _without_stderr() -> Iterator[None]:
         os.close(nothing)
 
 
-def _is_good(world: World, path: Path, *options: str) -> bool:
+def program_takes(world: World, path: Path, *options: str) -> bool:
     """What the program itself says of a file."""
     command = [str(world.centre.binary), "audit", "verify", str(path), *options]
     return subprocess.run(command, capture_output=True, timeout=60, check=False).returncode == 0
@@ -80,7 +80,7 @@ def _is_good(world: World, path: Path, *options: str) -> bool:
 
 def _refusal(what: str, content: bytes, notes: tuple[str, ...] = ()) -> None:
     try:
-        with _without_stderr():
+        with without_stderr():
             verify(content, notes)
     except Refused:
         return
@@ -97,11 +97,11 @@ def _changed(world: World, content: bytes, seed: int) -> None:
         what = f"byte {place}, {content[place]:02x} to {changed[place]:02x},"
         _refusal(what, bytes(changed))
         copy.write_bytes(changed)
-        expect(not _is_good(world, copy), f"{what} was taken by the program")
+        expect(not program_takes(world, copy), f"{what} was taken by the program")
 
 
 def _cut(content: bytes) -> None:
-    records = _split(content)
+    records = split_records(content)
     for what, changed in (
         ("a file without its last byte", content[:-1]),
         ("a file with a byte more", content + b"\0"),
@@ -122,17 +122,17 @@ def _cut(content: bytes) -> None:
 def _sealed(world: World, content: bytes) -> None:
     """Everything is signed as it should be, by the centre or by somebody else."""
     key, other = world.centre.serving_key(), SigningKey()
-    records = _split(content)[:-1]
-    first = next(place for place, record in enumerate(records) if _read(record).HasField("entry"))
+    records = split_records(content)[:-1]
+    first = next(place for place, record in enumerate(records) if read_record(record).HasField("entry"))
     head, entries = records[:first], records[first:]
-    newest = Checkpoint.read(_read(head[-1]).checkpoint, key.public)
-    lie = _record(checkpoint=replace(newest, root=bytes(32)).signed(key))
+    newest = Checkpoint.read(read_record(head[-1]).checkpoint, key.public)
+    lie = make_record(checkpoint=replace(newest, root=bytes(32)).signed(key))
     own = check_certificate(*_organisation(head), b"")
     certificate = ServingCertificate(
         organisation=fingerprint(other.public), serving_key=other.public, name=own.name).SerializeToString()
     # Whoever makes such a file writes the index that fits.
-    index = _read(head[0]).index.replace(own.organisation.hex(), fingerprint(other.public).hex())
-    stranger = _record(organisation=AuditOrganisation(root_key=other.public, serving_certificate=SignedStatement(
+    index = read_record(head[0]).index.replace(own.organisation.hex(), fingerprint(other.public).hex())
+    stranger = make_record(organisation=AuditOrganisation(root_key=other.public, serving_certificate=SignedStatement(
         statement=certificate, signature=other.sign(SERVING_CERTIFICATE, certificate))))
     copy = world.centre.home.parent / "copy.audit"
     wrong = []
@@ -144,41 +144,41 @@ def _sealed(world: World, content: bytes) -> None:
         ("a checkpoint that contradicts, behind the entries", False, [*records, lie], key),
         ("a contradicting checkpoint alone, behind the entries", False, [*head[:-1], *entries, lie], key),
         ("a missing entry at the end", False, records[:-1], key),
-        ("another organisation half-way", False, [_record(index=index), *records[1:], stranger], other),
+        ("another organisation half-way", False, [make_record(index=index), *records[1:], stranger], other),
     ):
-        made = _seal(content_records, sealer)
+        made = sealed(content_records, sealer)
         copy.write_bytes(made)
         if is_good:
             verify(made)
         else:
             _refusal(what, made)
-        if _is_good(world, copy) != is_good:
+        if program_takes(world, copy) != is_good:
             wrong.append(what)
     expect_equal(wrong, [], "where the program says otherwise")
 
 
 def _organisation(records: list[bytes]) -> tuple[bytes, SignedStatement]:
     """Root key and certificate."""
-    found = next(_read(record).organisation for record in records if _read(record).HasField("organisation"))
+    found = next(read_record(record).organisation for record in records if read_record(record).HasField("organisation"))
     return found.root_key, found.serving_certificate
 
 
-def _read(record: bytes) -> AuditRecord:
+def read_record(record: bytes) -> AuditRecord:
     reader = Reader(record)
     return AuditRecord.FromString(reader.string(len(record), "a record"))
 
 
-def _record(**what: object) -> bytes:
+def make_record(**what: object) -> bytes:
     return string(AuditRecord(**what).SerializeToString(deterministic=True))
 
 
-def _seal(records: list[bytes], key: SigningKey) -> bytes:
+def sealed(records: list[bytes], key: SigningKey) -> bytes:
     content = MAGIC + b"".join(records)
     seal = AuditSeal(hash=hashlib.sha256(content).digest()).SerializeToString()
-    return content + _record(seal=SignedStatement(statement=seal, signature=key.sign(AUDIT_SEAL, seal)))
+    return content + make_record(seal=SignedStatement(statement=seal, signature=key.sign(AUDIT_SEAL, seal)))
 
 
-def _split(content: bytes) -> list[bytes]:
+def split_records(content: bytes) -> list[bytes]:
     """The records, each with its length."""
     records = []
     reader = Reader(content)
@@ -200,7 +200,7 @@ def _checkpoints(world: World, content: bytes) -> None:
         notes_path.write_text(note, "utf-8")
         checkpoint = Checkpoint.read(note, key.public)
         verdicts.add(is_good := _is_good_with(content, note))
-        expect_equal(_is_good(world, path, "--checkpoints", str(notes_path)), is_good,
+        expect_equal(program_takes(world, path, "--checkpoints", str(notes_path)), is_good,
                      f"what the program says of a checkpoint over {checkpoint.size} entries")
     expect(True in verdicts, "no checkpoint of a cell is of the file's log")
     newest = Checkpoint.read(notes[-1], key.public)

@@ -33,7 +33,7 @@ def run(world: World) -> None:
 
 
 @contextmanager
-def _restored(world: World) -> Iterator[None]:
+def restored(world: World) -> Iterator[None]:
     """What is done meanwhile is lost at the centre."""
     older = world.centre.home.parent / "older"
     world.centre.stop()
@@ -50,7 +50,7 @@ def _restored(world: World) -> Iterator[None]:
 
 def _handed_back(world: World) -> None:
     epoch = world.other.store.epoch
-    with _restored(world):
+    with restored(world):
         (block,) = world.other.seal(ORG, insert("unit", "H1", name="from tomorrow"), later_ms=DAY_MS)
         world.other.sync()
         world.real.sql("UPDATE unit SET name = 'of the real' WHERE id = 'H1'; INSERT INTO unit(id) VALUES('H2')")
@@ -77,7 +77,7 @@ def _handed_back(world: World) -> None:
 
 def _forgotten_device(world: World) -> None:
     late = OtherCell(world.centre.port, world.schema)
-    with _restored(world):
+    with restored(world):
         late.join(world.centre.code("CB3"))
         late.sync()
         late.seal(ORG, insert("unit", "L1", name="of a late one"))
@@ -151,7 +151,7 @@ def _without_proof(world: World) -> None:
 
 
 def _verdict(world: World) -> None:
-    with _restored(world):
+    with restored(world):
         (block,) = world.other.seal(ORG, insert("unit", "E1", name="early"), later_ms=DAY_MS)
         world.other.sync()
     first = block.acknowledged.accepted_at_ms

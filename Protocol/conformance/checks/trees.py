@@ -48,7 +48,7 @@ def _tree_check(cell: OtherCell, known: Checkpoint | None = None) -> TreeCheck:
     return TreeCheck(cell.store.organisation, cell.client.serving_key, known)
 
 
-def _whole_log(cell: OtherCell, tree_size: int = 0) -> SyncResponse:
+def whole_log(cell: OtherCell, tree_size: int = 0) -> SyncResponse:
     """The log from its beginning; it fits into one answer."""
     request = SyncRequest(protocol=1, replica=cell.store.replica, with_own_blocks=True, tree_size=tree_size)
     response = cell.client.post("/v1/sync", request, SyncResponse)
@@ -81,12 +81,12 @@ def _many_syncs(world: World) -> None:
     expect_equal(cell.store.forgotten, [], "forgotten checkpoints")
     # From each of them to the newest, by size alone.
     for earlier in kept:
-        response = _whole_log(cell, earlier.size)
+        response = whole_log(cell, earlier.size)
         shown, is_known = _tree_check(cell, earlier).goes_on(
             response.checkpoint, response.epoch, response.consistency)
         expect(is_known, f"{shown.size} entries do not go on from {earlier.size}")
     for size in (0, kept[-1].size, kept[-1].size + 1, 2**64 - 1):
-        expect_equal(list(_whole_log(cell, size).consistency), [], f"consistency from {size}")
+        expect_equal(list(whole_log(cell, size).consistency), [], f"consistency from {size}")
     # A device that has followed nothing is shown all heads, one that stands at a head and was shown it is not.
     heads = {head.channel: head for head in cell.heads()}
     expect(all(head.position > 0 for head in heads.values()), "a head without a position")
@@ -95,7 +95,7 @@ def _many_syncs(world: World) -> None:
         expect_equal((head.position, len(head.inclusion)), (0, 0), f"position and path of {head.channel}")
 
 
-def _in_order(cell: OtherCell, response: SyncResponse) -> list[bytes]:
+def in_order(cell: OtherCell, response: SyncResponse) -> list[bytes]:
     """The hashes of all entries, by their positions, as the cell computed them when it followed the log."""
     followed = {
         (channel, proof.sequence): proof_hash(proof)
@@ -106,9 +106,9 @@ def _in_order(cell: OtherCell, response: SyncResponse) -> list[bytes]:
 
 
 def _all_entries(world: World) -> None:
-    response = _whole_log(world.other)
+    response = whole_log(world.other)
     checkpoint = Checkpoint.read(response.checkpoint, world.other.client.serving_key)
-    hashes = _in_order(world.other, response)
+    hashes = in_order(world.other, response)
     expect_equal(len(hashes), checkpoint.size, "entries")
     expect_equal(tree.root(hashes), checkpoint.root, "root over all entries")
     for head in response.heads:
@@ -172,7 +172,7 @@ def _tampered(world: World) -> None:
     known = cell.store.checkpoint
     world.third.seal(CHANNEL, insert("review", secrets.token_hex(8)))
     world.third.sync()
-    response = _whole_log(cell, known.size)
+    response = whole_log(cell, known.size)
     reached = _reached(cell, response)
     expect(response.consistency, "there is nothing to change")
 
@@ -249,7 +249,7 @@ def _contradiction(world: World) -> None:
     # Whoever shows a contradiction again is found out again.
     store = cell.store
     store.checkpoint = replace(store.checkpoint, root=bytes(32))
-    response = _whole_log(cell)
+    response = whole_log(cell)
     try:
         _tree_check(cell, store.checkpoint).goes_on(response.checkpoint, response.epoch, response.consistency)
     except Contradiction as found:
@@ -293,10 +293,10 @@ def _lost_checkpoints(world: World) -> None:
 def _epoch_opened(world: World) -> None:
     cell = world.other
     world.settle()
-    response = _whole_log(cell)
+    response = whole_log(cell)
     checkpoint = Checkpoint.read(response.checkpoint, cell.client.serving_key)
     by_position = sorted(response.entries, key=lambda entry: entry.position)
-    ordered = _in_order(cell, response)
+    ordered = in_order(cell, response)
     expect_equal(tree.root(ordered), checkpoint.root, "root over all entries")
     lives: list[EpochOpened] = []
     before = by_position[0].epoch
@@ -318,6 +318,6 @@ def _epoch_opened(world: World) -> None:
     # One tree over all lives: a checkpoint of an earlier one is checked as any other.
     for opened in lives:
         old = Checkpoint(origin(cell.store.organisation, opened.before), opened.tree_size, opened.tree_root)
-        answer = _whole_log(cell, old.size)
+        answer = whole_log(cell, old.size)
         _, is_known = _tree_check(cell, old).goes_on(answer.checkpoint, answer.epoch, answer.consistency)
         expect(is_known, f"the log does not go on from the {old.size} entries of an earlier life")

@@ -170,7 +170,7 @@ def _check_entries() -> None:
     for vector in _load("entries"):
         found = log.entry_hash(
             bytes.fromhex(vector["previous"]), vector["kind"], vector["channel"], vector["sequence"],
-            bytes.fromhex(vector["objectHash"]), vector["acceptedAtMs"])
+            bytes.fromhex(vector["objectHash"]), vector["acceptedAtMs"], bytes.fromhex(vector.get("ruling", "")))
         expect_equal(found.hex(), vector["entryHash"], f"sequence {vector['sequence']}")
 
 
