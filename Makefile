@@ -70,6 +70,10 @@ REPRO_12 := KenhHubTests.DamageTests/store
 REPRO_13 := KenhStoreTests.ChannelTests/foreignChannel
 REPRO_14 := KenhHubTests.ProofTests/(pages|headless)
 REPRO_15 := SimulationTests.SimulationTests/repeatable
+REPRO_16 := KenhHubTests.RightsTests/receiptBeforeRegistry
+REPRO_17 := KenhHubTests.RightsTests/orphans
+REPRO_18 := KenhHubTests.RightsTests/joinedRulings
+REPRO_19 := KenhHubTests.RightsTests/otherChannel
 
 ## Run the test of one bug of the list in Tests/README.md (make repro-1).
 repro-%: build

@@ -183,6 +183,54 @@ import Testing
         try expectAgreement()
     }
 
+    @Test("a receipt may come before the registry says whose the replica is")
+    func receiptBeforeRegistry() throws {
+        try fixture.hub.grant("reader", to: "A", in: "org")
+        try a.insert("row", "by A")
+        let receipt = try a.send(a.blocks())[0]
+        let proof = try EntryProof(receipt.proof)
+        #expect(try a.store.deviceKey(of: a.identity.replica) == nil)
+        let item = Delivery.Item(hash: proof.object, block: nil, acceptance: try .init(proof))
+        #expect(try a.store.take(Delivery(items: [item]), as: a.identity).rejectedChanges == 1)
+        #expect(try a.store.rejected().map(\.id) == ["row"])
+    }
+
+    @Test(
+        "what changed a row whose insert was struck is kept for its writer, and is replaced when somebody enters the row"
+    )
+    func orphans() throws {
+        try fixture.hub.define(role: "editors", rights: ["note": .update])
+        try fixture.hub.grant("editors", to: "A", in: "org")
+        try a.insert("row", "first")
+        _ = try a.blocks()
+        try a.update("row", "second")
+        try settle()
+        #expect(try a.title("row") == nil && b.title("row") == nil)
+        let rejected = try a.store.rejected()
+        #expect(
+            rejected.map(\.kind) == [.insert, .update] && rejected.map(\.code) == ["tableNotGranted", "rowStruck"])
+        #expect(rejected[1].values == ["title": "second"])
+        try b.insert("row", "by B")
+        try settle()
+        #expect(try a.title("row") == "by B" && a.store.conflicts().isEmpty)
+        try expectAgreement()
+    }
+
+    @Test("a ruling on a block of another channel is refused")
+    func otherChannel() throws {
+        try b.insert("x", channel: "plan/1")
+        let block = try b.blocks()[0]
+        try settle()
+        let ruling = try Ruling(struck: ChangeSet([0]), code: "notGranted", message: "no").encoded
+        let proof = EntryProof(
+            epoch: try fixture.epoch, kind: .ruling, channel: "plan/2", sequence: 1, object: block.hash,
+            acceptedAtMilliseconds: HubFixture.start, previous: .zero, signature: [UInt8](repeating: 0, count: 64),
+            ruling: ruling)
+        let item = Delivery.Item(hash: block.hash, block: nil, acceptance: try .init(proof))
+        #expect(throws: StoreError.self) { try a.store.take(Delivery(items: [item]), as: a.identity) }
+        #expect(try task(a, "x") != nil)
+    }
+
     @Test("a row that is struck in one channel uncovers the one of the same id in another")
     func sameIDElsewhere() throws {
         try b.insert("x", "by B", channel: "z")

@@ -4,8 +4,9 @@ import KenhMerge
 /// between those before and after it.
 final class StruckTable {
     private let sql: StatementCache
-    /// Most stores have none, and then nothing is looked up.
-    private var hasAny = false
+    /// Most stores have none, and then nothing is looked up. Asked for every change and only from here: the checks of
+    /// exclusive access are left out.
+    @exclusivity(unchecked) private var hasAny = false
 
     init(_ sql: StatementCache) { self.sql = sql }
 
