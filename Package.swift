@@ -80,7 +80,8 @@ let package = Package(
         kenh(
             "KenhHTTP",
             [
-                "KenhProtocol", "KenhHub", hummingbird, hummingbirdCore, hummingbirdTLS, nioSSL, httpTypes, nioCore, lifecycle, logging,
+                "KenhProtocol", "KenhHub", hummingbird, hummingbirdCore, hummingbirdTLS, nioSSL, httpTypes, nioCore,
+                lifecycle, logging,
                 metrics,
             ]),
         kenh("KenhSettings", ["KenhCell", configuration]),
