@@ -74,6 +74,7 @@ REPRO_16 := KenhHubTests.RightsTests/receiptBeforeRegistry
 REPRO_17 := KenhHubTests.RightsTests/orphans
 REPRO_18 := KenhHubTests.RightsTests/joinedRulings
 REPRO_19 := KenhHubTests.RightsTests/otherChannel
+REPRO_20 := KenhHubTests.DamageTests/channelNames
 
 ## Run the test of one bug of the list in Tests/README.md (make repro-1).
 repro-%: build

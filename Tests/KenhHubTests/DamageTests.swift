@@ -146,6 +146,29 @@ import Testing
         #expect(found > Self.flips / 4)
     }
 
+    @Test("of a channel's name, wherever it stands in the log's file: found, and the check comes to an end")
+    func channelNames() throws {
+        let path = fixture.directory.appending(path: "log.db").path
+        let image = try #require(FileManager.default.contents(atPath: path))
+        let expected = try content(fixture.log)
+        let verifier = LogVerifier(identity: fixture.hub.identity)
+        var place = image.startIndex
+        var count = 0
+        while let found = image.range(of: Data("plan/".utf8), in: place..<image.endIndex) {
+            place = found.upperBound
+            count += 1
+            var damaged = image
+            damaged[found.lowerBound] ^= 0x20
+            let flipped = fixture.directory.appending(path: "renamed-\(count).log").path
+            try damaged.write(to: URL(filePath: flipped))
+            guard let log = try? SQLiteLog(path: flipped, newEpoch: [UInt8](repeating: 1, count: 16)),
+                let report = try? verifier.verify(log), report.isGood
+            else { continue }
+            #expect(try content(log) == expected, "name \(count) is silently wrong")
+        }
+        #expect(count > 10)
+    }
+
     private func mend(_ path: String, _ cells: [Store], _ number: Int, _ blocks: Int) throws {
         let new = path + ".repaired"
         guard

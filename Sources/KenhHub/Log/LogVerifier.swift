@@ -52,8 +52,14 @@ public struct LogVerifier {
     private func verify(_ head: LogHead, _ transaction: any HubTransaction, _ report: inout LogReport) throws {
         var chain = LogChain(channel: head.channel)
         while true {
-            let entries = try transaction.entries(
-                channel: head.channel, after: chain.sequence, limitBytes: Self.batchBytes)
+            let entries: [StoredEntry]
+            do {
+                entries = try transaction.entries(
+                    channel: head.channel, after: chain.sequence, limitBytes: Self.batchBytes)
+            } catch {
+                add("the log of \(head.channel) cannot be read after entry \(chain.sequence)", &report)
+                break
+            }
             guard !entries.isEmpty else { break }
             for entry in entries {
                 report.entries += 1

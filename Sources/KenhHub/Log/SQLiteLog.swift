@@ -303,14 +303,14 @@ struct SQLiteLogTransaction: HubTransaction {
         defer { read.reset() }
         read.bind(1, copying: channel)
         read.bind(2, Int64(bitPattern: sequence))
-        return try entries(read, limitBytes)
+        return try entries(read, limitBytes, after: sequence, by: \.sequence)
     }
 
     func entries(afterPosition position: UInt64, limitBytes: Int) throws -> [StoredEntry] {
         let read = try sql("SELECT \(Self.entryColumns) WHERE e.position > ? ORDER BY e.position")
         defer { read.reset() }
         read.bind(1, Int64(clamping: position))
-        return try entries(read, limitBytes)
+        return try entries(read, limitBytes, after: position, by: \.position)
     }
 
     private static let entryColumns = """
@@ -319,20 +319,26 @@ struct SQLiteLogTransaction: HubTransaction {
         FROM log_entry e JOIN log_epoch l ON l.number = e.epoch
         """
 
-    private func entries(_ read: Statement, _ limitBytes: Int) throws -> [StoredEntry] {
+    /// An index that is damaged may lead to entries that were not asked for: whoever goes on from the last one would read
+    /// the same ones for ever.
+    private func entries(
+        _ read: Statement, _ limitBytes: Int, after place: UInt64, by key: KeyPath<StoredEntry, UInt64>
+    ) throws -> [StoredEntry] {
         var entries: [StoredEntry] = []
         var bytes = 0
+        var last = place
         while try read.step() {
             guard let object = Hash256(bytes: read.bytes(3)) else { throw damaged }
             bytes += read.bytes(8).count
             if !entries.isEmpty, bytes > limitBytes { break }
-            entries.append(
-                StoredEntry(
-                    kind: WireEntryKind(rawValue: Int(read.int(0))) ?? .unspecified, channel: read.string(9),
-                    sequence: UInt64(clamping: read.int(1)), position: UInt64(clamping: read.int(2)),
-                    objectHash: object, acceptedAtMilliseconds: read.int(4), epoch: read.array(5),
-                    signature: read.array(6), sender: read.array(7), payload: read.array(8),
-                    ruling: read.array(10)))
+            let entry = StoredEntry(
+                kind: WireEntryKind(rawValue: Int(read.int(0))) ?? .unspecified, channel: read.string(9),
+                sequence: UInt64(clamping: read.int(1)), position: UInt64(clamping: read.int(2)),
+                objectHash: object, acceptedAtMilliseconds: read.int(4), epoch: read.array(5),
+                signature: read.array(6), sender: read.array(7), payload: read.array(8), ruling: read.array(10))
+            guard entry[keyPath: key] > last else { throw damaged }
+            last = entry[keyPath: key]
+            entries.append(entry)
         }
         return entries
     }
