@@ -11,12 +11,30 @@ lost, all digests were equal and nobody was stuck.
 import argparse
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 RELEASE = os.path.join(ROOT, ".build", "release")
+
+
+# No piece of work takes near as long: whatever does goes on for ever.
+LIMIT_SECONDS = 1800
+
+
+def run_to_end(arguments, **options):
+    """Runs a program. Returns what came of it, or None where it had to be ended."""
+    process = subprocess.Popen(
+        arguments, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True, **options)
+    try:
+        output, errors = process.communicate(timeout=LIMIT_SECONDS)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        return None
+    return subprocess.CompletedProcess(arguments, process.returncode, output, errors)
 
 
 class Part:
@@ -45,9 +63,11 @@ class Part:
 
 def tests(name, environment, filter):
     """Runs some of the package's tests with other numbers than by default."""
-    done = subprocess.run(
-        ["swift", "test", "-c", "release", "--skip-build", "--filter", filter], cwd=ROOT, text=True,
-        env={**os.environ, **{key: str(value) for key, value in environment.items()}}, capture_output=True)
+    done = run_to_end(
+        ["swift", "test", "-c", "release", "--skip-build", "--filter", filter],
+        env={**os.environ, **{key: str(value) for key, value in environment.items()}})
+    if done is None:
+        return f"{name}: did not end within {LIMIT_SECONDS} s"
     if done.returncode == 0 and re.search(r"Test run with [1-9]", done.stdout):
         return None
     lines = [line for line in done.stdout.splitlines() if "✘" in line or "↳" in line]
@@ -56,7 +76,9 @@ def tests(name, environment, filter):
 
 def program(arguments):
     """Runs a program. Returns its exit code and the lines that say what failed, or else the last one."""
-    done = subprocess.run(arguments, cwd=ROOT, text=True, capture_output=True)
+    done = run_to_end(arguments)
+    if done is None:
+        return 1, f"did not end within {LIMIT_SECONDS} s"
     output = (done.stdout + done.stderr).strip().splitlines()
     failed = [line for line in output if "FAILED" in line][:3]
     return done.returncode, "; ".join(failed or output[-1:])
