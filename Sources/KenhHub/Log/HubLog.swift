@@ -214,7 +214,6 @@ public protocol HubTransaction: MerkleNodes {
     /// Of one name, and of one cell and channel, the one that was stated later counts: what comes back after a restore
     /// may be older than what is there.
     func addRole(_ role: Role) throws
-    func role(_ name: String) throws -> Role?
     /// What there is of roles, in the order of their names.
     func roles() throws -> [Role]
     func addGrant(_ grant: Grant) throws

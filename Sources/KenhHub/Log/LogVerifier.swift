@@ -107,10 +107,12 @@ public struct LogVerifier {
             let known = try transaction.device(Array(revoked.key))
             return known?.revokedAtMilliseconds == nil ? "has a revoked device that may go on" : nil
         case .roleDefined(let role):
-            let known = try transaction.role(role.name)
+            let known = try transaction.roles().first { $0.name == role.name }
             return known?.statedAtMilliseconds ?? .min < entry.acceptedAtMilliseconds ? "lacks a role" : nil
         case .granted(let wire):
-            let known = try transaction.grants(of: nil).first { $0.cell == wire.cell && $0.channel == wire.channel }
+            let known = try transaction.grants(of: wire.cell).first {
+                $0.cell == wire.cell && $0.channel == wire.channel
+            }
             return known?.statedAtMilliseconds ?? .min < entry.acceptedAtMilliseconds
                 || known?.statedAtMilliseconds == entry.acceptedAtMilliseconds && known?.role != wire.role
                 ? "gives a cell another role than was granted" : nil

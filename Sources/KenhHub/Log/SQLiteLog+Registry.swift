@@ -91,58 +91,15 @@ extension SQLiteLogTransaction {
 
     // MARK: rights
 
-    func addRole(_ role: Role) throws {
-        try run(
-            """
-            INSERT INTO registry_role(name, definition, stated_at) VALUES(?1, ?2, ?3)
-            ON CONFLICT(name) DO UPDATE SET definition = ?2, stated_at = ?3 WHERE stated_at <= ?3
-            """,
-            [.text(role.name), .blob(try WireCoding.encode(role.wire)), .integer(role.statedAtMilliseconds)])
-    }
+    private var rightsTable: RightsTable { RightsTable(sql: sql, prefix: SQLiteLog.registryPrefix) }
 
-    func role(_ name: String) throws -> Role? {
-        try first("SELECT definition, stated_at FROM registry_role WHERE name = ?", .text(name), Self.role)
-    }
+    func addRole(_ role: Role) throws { try rightsTable.add(role) }
 
-    func roles() throws -> [Role] {
-        let read = try sql("SELECT definition, stated_at FROM registry_role ORDER BY name")
-        defer { read.reset() }
-        var roles: [Role] = []
-        while try read.step() { roles.append(try Self.role(read)) }
-        return roles
-    }
+    func roles() throws -> [Role] { try rightsTable.roles() }
 
-    private static func role(_ read: Statement) throws -> Role {
-        try Role(
-            WireCoding.decode(WireRoleDefined.self, from: read.array(0)), statedAtMilliseconds: read.int(1))
-    }
+    func addGrant(_ grant: Grant) throws { try rightsTable.add(grant) }
 
-    func addGrant(_ grant: Grant) throws {
-        try run(
-            """
-            INSERT INTO registry_grant(cell, channel, role, stated_at) VALUES(?1, ?2, ?3, ?4)
-            ON CONFLICT(cell, channel) DO UPDATE SET role = ?3, stated_at = ?4 WHERE stated_at <= ?4
-            """,
-            [.text(grant.cell), .text(grant.channel), .text(grant.role), .integer(grant.statedAtMilliseconds)])
-    }
-
-    func grants(of cell: String?) throws -> [Grant] {
-        let read = try sql(
-            """
-            SELECT cell, channel, role, stated_at FROM registry_grant WHERE ?1 IS NULL OR cell IN (?1, '\(Grant.everyCell)')
-            ORDER BY channel, cell
-            """)
-        defer { read.reset() }
-        read.bind(1, copying: cell.map { .text($0) } ?? .null)
-        var grants: [Grant] = []
-        while try read.step() {
-            grants.append(
-                Grant(
-                    cell: read.string(0), channel: read.string(1), role: read.string(2),
-                    statedAtMilliseconds: read.int(3)))
-        }
-        return grants
-    }
+    func grants(of cell: String?) throws -> [Grant] { try rightsTable.grants(of: cell) }
 
     // MARK: the quarantine
 

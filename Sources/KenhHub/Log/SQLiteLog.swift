@@ -17,13 +17,8 @@ public final class SQLiteLog: HubLog {
             number INTEGER PRIMARY KEY, hash BLOB NOT NULL UNIQUE, writer BLOB NOT NULL, sender BLOB NOT NULL,
             received_at INTEGER NOT NULL, payload BLOB NOT NULL) STRICT;
         """
-    private static let rightsDDL = """
-        CREATE TABLE registry_role(
-            name TEXT PRIMARY KEY NOT NULL, definition BLOB NOT NULL, stated_at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
-        CREATE TABLE registry_grant(
-            cell TEXT NOT NULL, channel TEXT NOT NULL, role TEXT NOT NULL, stated_at INTEGER NOT NULL,
-            PRIMARY KEY(cell, channel)) STRICT, WITHOUT ROWID;
-        """
+    static let registryPrefix = "registry_"
+    private static let rightsDDL = RightsTable.ddl(prefix: registryPrefix)
     private static let entryDDL = """
         CREATE TABLE log_entry(
             position INTEGER PRIMARY KEY, kind INTEGER NOT NULL, channel TEXT NOT NULL, sequence INTEGER NOT NULL,

@@ -25,11 +25,11 @@ extension Hub {
             guard try cell == Grant.everyCell || transaction.cellName(cell) != nil else {
                 throw HubError(.cellUnknown, "there is no cell \(cell); see kenh central cells")
             }
-            guard try Role.builtIn.contains(where: { $0.name == role }) || transaction.role(role) != nil else {
+            guard try (Role.builtIn + transaction.roles()).contains(where: { $0.name == role }) else {
                 throw HubError(
                     .roleUnknown, "there is no role \(role); define it with kenh central role set \(role) --allow …")
             }
-            let known = try transaction.grants(of: nil).first { $0.cell == cell && $0.channel == channel }
+            let known = try transaction.grants(of: cell).first { $0.cell == cell && $0.channel == channel }
             if known?.role == role { return }
             let at = later(than: known?.statedAtMilliseconds)
             try transaction.addGrant(
@@ -49,7 +49,7 @@ extension Hub {
                     + "of \(Role.builtIn.map(\.name).joined(separator: ", "))")
         }
         try log.write { transaction in
-            let known = try transaction.role(name)
+            let known = try transaction.roles().first { $0.name == name }
             if known?.rights == rights { return }
             let at = later(than: known?.statedAtMilliseconds)
             let role = Role(name: name, rights: rights, statedAtMilliseconds: at)
@@ -68,10 +68,10 @@ extension Hub {
     /// The channels that the log has, in the order of their names.
     public func channels() throws -> [ChannelSummary] {
         try log.read { transaction in
-            let cells = Set(try transaction.devices().map(\.cell)).subtracting([""]).union(
-                try transaction.grants(of: nil).map(\.cell)
-            ).subtracting([Grant.everyCell])
-            let rights = Rights(grants: try transaction.grants(of: nil), roles: try transaction.roles())
+            let grants = try transaction.grants(of: nil)
+            let cells = Set(try transaction.devices().map(\.cell) + grants.map(\.cell))
+                .subtracting(["", Grant.everyCell])
+            let rights = Rights(grants: grants, roles: try transaction.roles())
             return try transaction.heads().filter { $0.channel != ChannelName.registry }.map { head in
                 let roles = cells.map { ($0, rights.role(of: $0, in: head.channel).name) }
                 return ChannelSummary(

@@ -18,26 +18,13 @@ struct RegistryTable {
                 try run(
                     "INSERT OR IGNORE INTO kenh_replica(replica, device_key) VALUES(?, ?)",
                     [.blob(replica.bytes), .blob(device.bytes)])
-            case .role(let role):
-                try run(
-                    """
-                    INSERT INTO kenh_role(name, definition, stated_at) VALUES(?1, ?2, ?3)
-                    ON CONFLICT(name) DO UPDATE SET definition = ?2, stated_at = ?3 WHERE stated_at <= ?3
-                    """,
-                    [.text(role.name), .blob(role.encoded), .integer(role.statedAtMilliseconds)])
-            case .grant(let grant):
-                try run(
-                    """
-                    INSERT INTO kenh_grant(cell, channel, role, stated_at) VALUES(?1, ?2, ?3, ?4)
-                    ON CONFLICT(cell, channel) DO UPDATE SET role = ?3, stated_at = ?4 WHERE stated_at <= ?4
-                    """,
-                    [
-                        .text(grant.cell), .text(grant.channel), .text(grant.role),
-                        .integer(grant.statedAtMilliseconds),
-                    ])
+            case .role(let role): try rightsTable.add(role)
+            case .grant(let grant): try rightsTable.add(grant)
             }
         }
     }
+
+    private var rightsTable: RightsTable { RightsTable(sql: sql, prefix: SystemTables.prefix) }
 
     /// The cell of a device; nil where the registry does not know it.
     func cell(of key: PublicKey) throws(StoreError) -> String? {
@@ -49,25 +36,9 @@ struct RegistryTable {
 
     /// What may concern a cell.
     func rights(of cell: String) throws -> Rights {
-        var rights = Rights()
-        let grants = try sql(
-            "SELECT cell, channel, role, stated_at FROM kenh_grant WHERE cell IN (?, '\(Grant.everyCell)')")
-        defer { grants.reset() }
-        grants.bind(1, copying: cell)
-        while try grants.step() {
-            rights.add(
-                Grant(
-                    cell: grants.string(0), channel: grants.string(1), role: grants.string(2),
-                    statedAtMilliseconds: grants.int(3)))
-        }
-        let roles = try sql("SELECT definition, stated_at FROM kenh_role")
-        defer { roles.reset() }
-        while try roles.step() {
-            rights.add(
-                try Role(
-                    WireCoding.decode(WireRoleDefined.self, from: roles.array(0)), statedAtMilliseconds: roles.int(1)))
-        }
-        return rights
+        let grants = try rightsTable.grants(of: cell)
+        // Without any nobody has a role, and none need be read.
+        return grants.isEmpty ? Rights() : Rights(grants: grants, roles: try rightsTable.roles())
     }
 
     /// The statements themselves, for a centre that may lose them.

@@ -18,6 +18,7 @@
 /// | `kenh_checkpoint` | how large the centre's log was and what was in it, as the centre signed it |
 /// | `kenh_notice` | what people should be told |
 enum SystemTables {
+    static let prefix = "kenh_"
     static let format: Int64 = 3
     /// "KENH" in ASCII.
     static let applicationID: Int64 = 0x4B45_4E48
@@ -42,11 +43,7 @@ enum SystemTables {
             channel TEXT NOT NULL, tbl TEXT NOT NULL, id ANY, kind INTEGER NOT NULL, officer TEXT NOT NULL,
             made_at INTEGER NOT NULL, content BLOB NOT NULL, code TEXT NOT NULL, message TEXT NOT NULL,
             is_forgotten INTEGER NOT NULL DEFAULT 0, UNIQUE(hash, place)) STRICT;
-        CREATE TABLE kenh_role(
-            name TEXT PRIMARY KEY NOT NULL, definition BLOB NOT NULL, stated_at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
-        CREATE TABLE kenh_grant(
-            cell TEXT NOT NULL, channel TEXT NOT NULL, role TEXT NOT NULL, stated_at INTEGER NOT NULL,
-            PRIMARY KEY(cell, channel)) STRICT, WITHOUT ROWID;
+        \(RightsTable.ddl(prefix: prefix))
         """
 
     private static let ruledDDL = "CREATE INDEX kenh_block_ruled ON kenh_block(ch) WHERE ruling IS NOT NULL;"
