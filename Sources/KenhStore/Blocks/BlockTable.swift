@@ -43,6 +43,15 @@ struct BlockTable {
         return try read.step() ? Int(read.int(0)) : nil
     }
 
+    /// Channels with blocks that the centre has not acknowledged.
+    func channelsWithUnsent() throws(StoreError) -> Set<Int> {
+        let read = try sql("SELECT DISTINCT ch FROM kenh_block WHERE sequence IS NULL")
+        defer { read.reset() }
+        var channels: Set<Int> = []
+        while try read.step() { channels.insert(Int(read.int(0))) }
+        return channels
+    }
+
     /// Blocks that the centre has not acknowledged, in order, up to a number of bytes (but at least one).
     func unsent(limitBytes: Int, limitCount: Int) throws -> [Block] {
         let read = try sql(
@@ -90,28 +99,20 @@ struct BlockTable {
         return try read.step() ? try BlockHeader(decoding: read.array(0)).plainSize : nil
     }
 
-    /// All blocks, or those of one channel, in order; `body` may stop by returning false.
-    func forEach(channel: Int? = nil, _ body: (Block, _ acceptedAt: Int64?) throws -> Bool) throws {
-        let read = try sql(
-            "SELECT \(Self.columns), accepted_at FROM kenh_block WHERE ?1 IS NULL OR ch = ?1 ORDER BY seq")
-        defer { read.reset() }
-        if let channel { read.bind(1, channel) } else { read.bindNull(1) }
-        while try read.step() {
-            guard try body(try Self.block(read), read.isNull(5) ? nil : read.int(5)) else { return }
-        }
-    }
-
-    /// The merged blocks in order, when the centre took them, and what it struck of them.
-    func forEachApplied(
-        channel: Int? = nil, _ body: (Block, _ acceptedAt: Int64?, _ ruling: Ruling?) throws -> Void
+    /// All blocks, or those of one channel, or only those that are merged, in the order in which this node took them; when
+    /// the centre took each, and what it struck of it.
+    func forEach(
+        channel: Int? = nil, onlyApplied: Bool = false,
+        _ body: (Block, _ acceptedAt: Int64?, _ ruling: Ruling?) throws -> Void
     ) throws {
         let read = try sql(
             """
             SELECT \(Self.columns), accepted_at, ruling FROM kenh_block
-            WHERE is_applied = 1 AND (?1 IS NULL OR ch = ?1) ORDER BY seq
+            WHERE (?1 IS NULL OR ch = ?1) AND is_applied >= ?2 ORDER BY seq
             """)
         defer { read.reset() }
         read.bind(1, copying: channel.map { .integer(Int64($0)) } ?? .null)
+        read.bind(2, onlyApplied ? 1 : 0)
         while try read.step() {
             try body(try Self.block(read), read.isNull(5) ? nil : read.int(5), try Self.ruling(read, 6))
         }
@@ -119,14 +120,6 @@ struct BlockTable {
 
     private static func ruling(_ read: Statement, _ column: Int32) throws -> Ruling? {
         try read.isNull(column) ? nil : Ruling(decoding: read.array(column))
-    }
-
-    /// What the centre struck of a block.
-    func ruling(on hash: Hash256) throws -> Ruling? {
-        let read = try sql("SELECT ruling FROM kenh_block WHERE hash = ?")
-        defer { read.reset() }
-        read.bind(1, copying: hash.bytes)
-        return try read.step() ? try Self.ruling(read, 0) : nil
     }
 
     func set(_ ruling: Ruling, on hash: Hash256) throws(StoreError) {
@@ -142,11 +135,16 @@ struct BlockTable {
         return try read.step() ? Int(read.int(0)) : 0
     }
 
-    func acceptance(of hash: Hash256) throws(StoreError) -> (sequence: UInt64?, acceptedAt: Int64)? {
-        let read = try sql("SELECT sequence, accepted_at FROM kenh_block WHERE hash = ? AND accepted_at IS NOT NULL")
+    /// What the centre said of a block; nil where it has said nothing.
+    func acceptance(
+        of hash: Hash256
+    ) throws -> (sequence: UInt64?, acceptedAt: Int64, ruling: Ruling?)? {
+        let read = try sql(
+            "SELECT sequence, accepted_at, ruling FROM kenh_block WHERE hash = ? AND accepted_at IS NOT NULL")
         defer { read.reset() }
         read.bind(1, copying: hash.bytes)
-        return try read.step() ? (read.isNull(0) ? nil : UInt64(clamping: read.int(0)), read.int(1)) : nil
+        guard try read.step() else { return nil }
+        return (read.isNull(0) ? nil : UInt64(clamping: read.int(0)), read.int(1), try Self.ruling(read, 2))
     }
 
     /// The earliest acceptance counts; the place is the newest in the log as it is now. What the log itself says is kept

@@ -8,14 +8,12 @@ struct ChannelLeave {
 
     /// Channels that the cell has no business with any more, and of which nothing is unsent.
     func due(_ rights: Rights, cell: String) throws(StoreError) -> [ChannelBook.Channel] {
-        let read = try core.sql("SELECT DISTINCT ch FROM kenh_block WHERE sequence IS NULL")
-        defer { read.reset() }
-        var unsent: Set<Int> = []
-        while try read.step() { unsent.insert(Int(read.int(0))) }
-        return core.channels.all.filter { channel in
-            channel.name != ChannelName.registry && !unsent.contains(channel.number)
-                && !rights.role(of: cell, in: channel.name).reads
+        let unreadable = core.channels.all.filter { channel in
+            channel.name != ChannelName.registry && !rights.role(of: cell, in: channel.name).reads
         }
+        guard !unreadable.isEmpty else { return [] }
+        let unsent = try core.blocks.channelsWithUnsent()
+        return unreadable.filter { !unsent.contains($0.number) }
     }
 
     func leave(_ channel: ChannelBook.Channel) throws {

@@ -62,10 +62,8 @@ extension Store {
         try reading { core in
             let pending = try core.lastPending() > 0
             guard !pending else { return [:] }
-            let read = try core.sql("SELECT DISTINCT ch FROM kenh_block WHERE sequence IS NULL")
-            defer { read.reset() }
-            var unsettled = try Merger(core: core, now: now).channelsThatWait()
-            while try read.step() { unsettled.insert(Int(read.int(0))) }
+            let unsettled = try Merger(core: core, now: now).channelsThatWait()
+                .union(core.blocks.channelsWithUnsent())
             return Dictionary(
                 uniqueKeysWithValues: core.channels.all.filter { !unsettled.contains($0.number) }
                     .map { ($0.name, $0.digest) })

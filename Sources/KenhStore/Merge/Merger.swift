@@ -65,8 +65,8 @@ final class Merger {
 
     /// A receipt: the earliest acceptance counts, and a claim beyond its tolerance is corrected.
     private func accept(_ hash: Hash256, _ acceptance: Delivery.Acceptance) throws {
-        if let ruling = acceptance.ruling { try note(ruling, on: hash) }
         let known = try core.blocks.acceptance(of: hash)
+        if let ruling = acceptance.ruling { try note(ruling, on: hash, known: known?.ruling) }
         if let known, known.sequence == acceptance.sequence,
             known.acceptedAt <= acceptance.acceptedAtMilliseconds
         {
@@ -82,8 +82,7 @@ final class Merger {
     }
 
     /// Whatever was struck once stays struck.
-    private func note(_ ruling: Ruling, on hash: Hash256) throws {
-        let known = try core.blocks.ruling(on: hash)
+    private func note(_ ruling: Ruling, on hash: Hash256, known: Ruling?) throws {
         let joined = ruling.joined(with: known)
         guard joined.struck != known?.struck, let block = try core.blocks.block(hash) else { return }
         guard joined.struck.ranges.last.map({ $0.upperBound <= Int(block.header.count) }) ?? false else {
@@ -245,13 +244,14 @@ final class Merger {
         do { try core.births.complete(&body, branches: branches) } catch let error as ProtocolError {
             return try wait(block, error.message)
         }
-        let accepted = try core.blocks.acceptance(of: block.hash)?.acceptedAt
-        let struck = try core.blocks.ruling(on: block.hash)?.struck ?? ChangeSet()
+        let acceptance = try core.blocks.acceptance(of: block.hash)
+        let struck = acceptance?.ruling?.struck ?? ChangeSet()
         guard struck.ranges.last.map({ $0.upperBound <= body.count }) ?? true else {
             return try wait(block, "a ruling strikes changes that it does not have")
         }
         let opened = OpenedBlock(
-            block, body: body, channel: channel, branches: branches, acceptedAt: accepted, struck: struck)
+            block, body: body, channel: channel, branches: branches, acceptedAt: acceptance?.acceptedAt,
+            struck: struck)
         do { try opened.meetTables(core.catalogue, core.sql) } catch {
             guard error.code == .malformedBlock else { throw error }
             return try wait(block, error.message)

@@ -29,8 +29,8 @@ struct RowRebuild {
 
     /// - Returns: what nobody sees any more.
     func run(_ struckRows: Set<RowKey>) throws -> [Orphans] {
-        let order = try causalOrder()
-        let rows = try struckRows.union(rowsThatName(order))
+        let (order, naming) = try survey()
+        let rows = struckRows.union(naming)
         for row in rows { try takeOut(row) }
         var changes: [RowKey: [(block: Block, change: Int)]] = [:]
         var ready: [OpenedBlock] = []
@@ -51,22 +51,6 @@ struct RowRebuild {
         try MergePass(ready, core: core, only: rows).run()
         try showOthers(rows)
         return try orphans(changes)
-    }
-
-    /// A change may name what is of another row. It has no business to; but where that was struck, it names what that named.
-    private func rowsThatName(_ order: [Hash256]) throws -> Set<RowKey> {
-        let struck = try core.struck.all()
-        var rows: Set<RowKey> = []
-        var named: [Dot] = []
-        for hash in order {
-            guard let opened = try reopen(hash) else { continue }
-            for change in 0..<opened.body.count {
-                named.removeAll(keepingCapacity: true)
-                opened.named(by: change, core.index, into: &named)
-                if named.contains(where: struck.contains) { rows.insert(RowKey(opened, change)) }
-            }
-        }
-        return rows
     }
 
     private func orphans(_ changes: [RowKey: [(block: Block, change: Int)]]) throws -> [Orphans] {
@@ -113,19 +97,33 @@ struct RowRebuild {
 
     // MARK: blocks
 
-    /// Blocks may have come before what they build on, and waited for it: their order here is that in which they could be
-    /// merged.
-    private func causalOrder() throws -> [Hash256] {
-        var order: [Hash256] = []
-        var done: Set<Hash256> = []
+    /// The channel's merged blocks in an order in which each comes after what it builds on, and the rows with changes that
+    /// name what was struck: a change may name what is of another row. It has no business to; but then it names what that
+    /// named.
+    private func survey() throws -> (order: [Hash256], naming: Set<RowKey>) {
+        let struck = try core.struck.all()
+        var naming: Set<RowKey> = []
         var waiting: [(hash: Hash256, needs: [Hash256])] = []
-        try core.blocks.forEachApplied(channel: channel) { block, _, _ in
-            var needs = try core.codec.open(block).pins.compactMap {
-                try core.index.block(pinnedBy: $0, channel: channel)?.hash
+        var named: [Dot] = []
+        try core.blocks.forEach(channel: channel, onlyApplied: true) { block, _, _ in
+            let opened = try OpenedBlock(reopening: block, channel: channel, core)
+            for change in 0..<opened.body.count {
+                named.removeAll(keepingCapacity: true)
+                opened.named(by: change, core.index, into: &named)
+                if named.contains(where: struck.contains) { naming.insert(RowKey(opened, change)) }
             }
+            var needs = try opened.body.pins.compactMap { try core.index.block(pinnedBy: $0, channel: channel)?.hash }
             if block.header.previous != .zero { needs.append(block.header.previous) }
             waiting.append((block.hash, needs))
         }
+        return (try Self.causalOrder(waiting), naming)
+    }
+
+    /// Blocks may have come before what they build on, and waited for it.
+    private static func causalOrder(_ blocks: [(hash: Hash256, needs: [Hash256])]) throws(StoreError) -> [Hash256] {
+        var order: [Hash256] = []
+        var done: Set<Hash256> = []
+        var waiting = blocks
         while !waiting.isEmpty {
             let before = waiting.count
             waiting = waiting.filter { block in
@@ -156,10 +154,10 @@ extension OpenedBlock {
             branches.append(pinned.branch)
         }
         try core.births.complete(&body, branches: branches)
+        let acceptance = try core.blocks.acceptance(of: block.hash)
         self.init(
-            block, body: body, channel: channel, branches: branches,
-            acceptedAt: try core.blocks.acceptance(of: block.hash)?.acceptedAt,
-            struck: try core.blocks.ruling(on: block.hash)?.struck ?? ChangeSet())
+            block, body: body, channel: channel, branches: branches, acceptedAt: acceptance?.acceptedAt,
+            struck: acceptance?.ruling?.struck ?? ChangeSet())
         try meetTables(core.catalogue, core.sql)
     }
 }

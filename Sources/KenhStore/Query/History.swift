@@ -39,14 +39,12 @@ extension Store {
             let key = local.idType == .text ? Array(id.utf8) : [UInt8](hex: id) ?? []
             var items: [HistoryItem] = []
             for channel in try HistoryReader.channels(of: local, key: key, core) {
-                try core.blocks.forEach(channel: channel) { block, acceptedAt in
+                try core.blocks.forEach(channel: channel) { block, acceptedAt, ruling in
                     guard block.header.count > 0, let body = try? core.births.open(block, channel: channel)
-                    else { return true }
+                    else { return }
                     items += try HistoryReader(
-                        core: core, block: block, body: body, acceptedAt: acceptedAt,
-                        ruling: try core.blocks.ruling(on: block.hash)
+                        core: core, block: block, body: body, acceptedAt: acceptedAt, ruling: ruling
                     ).items(table: table, key: key)
-                    return true
                 }
             }
             return items

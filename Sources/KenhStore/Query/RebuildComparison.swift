@@ -47,7 +47,7 @@ struct RebuildComparison {
             organisation: .zero, replica: .random(using: &random), key: try SigningKey(using: &random))
         var batch: [Delivery.Item] = []
         var bytes = 0
-        try core.blocks.forEachApplied { block, acceptedAt, ruling in
+        try core.blocks.forEach(onlyApplied: true) { block, acceptedAt, ruling in
             let acceptance = acceptedAt.map {
                 Delivery.Acceptance(sequence: 0, acceptedAtMilliseconds: $0, ruling: ruling)
             }
