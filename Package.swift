@@ -14,8 +14,8 @@ func kenh(_ name: String, _ dependencies: [Target.Dependency], exclude: [String]
     .target(name: name, dependencies: dependencies, exclude: exclude, swiftSettings: settings)
 }
 
-func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = []) -> Target {
-    .testTarget(name: name, dependencies: dependencies, resources: resources, swiftSettings: settings)
+func tests(_ name: String, _ dependencies: [Target.Dependency], exclude: [String] = []) -> Target {
+    .testTarget(name: name, dependencies: dependencies, exclude: exclude, swiftSettings: settings)
 }
 
 let protobuf = Target.Dependency.product(name: "SwiftProtobuf", package: "swift-protobuf")
@@ -127,9 +127,10 @@ let package = Package(
         tests(
             "SimulationTests",
             ["KenhMerge", "KenhProtocol", "KenhStore", "KenhCell", "KenhHub", "KenhTesting", "KenhProgramme"]),
-        tests("EndToEndTests", ["KenhStore", "KenhProgramme", "KenhTesting", "kenh"]),
-        .testTarget(
-            name: "FuzzTests", dependencies: ["KenhFuzzing"], exclude: ["Corpus"], swiftSettings: settings),
+        tests(
+            "EndToEndTests", ["KenhStore", "KenhProgramme", "KenhTesting", "kenh"],
+            exclude: ["check_demo.py", "make_certificates.py"]),
+        tests("FuzzTests", ["KenhFuzzing"], exclude: ["Corpus"]),
         tests("ArchitectureTests", []),
     ]
 )

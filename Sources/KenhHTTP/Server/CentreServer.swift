@@ -41,7 +41,7 @@ public struct CentreServer: Service {
         self.onServing = onServing
     }
 
-    /// - Throws: ``ServerError`` where the address cannot be listened on.
+    /// - Throws: ``ServerError`` where the address cannot be listened on, or the certificate does not fit.
     public func run() async throws {
         let http = HTTPServerBuilder.http1(configuration: .init(idleTimeout: .seconds(options.idleTimeoutSeconds)))
         let server = try options.tls.map { files in

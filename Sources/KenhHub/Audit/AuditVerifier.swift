@@ -70,11 +70,11 @@ private struct AuditCheck {
     private var chains: [String: (sequence: UInt64, hash: Hash256)] = [:]
     private var lanes: [Hash256: LoggedBlock] = [:]
     private var pinned: [String: Set<ReplicaPin>] = [:]
-    /// How large the log was when each of its lives ended.
     /// What is struck of blocks so far.
     private var struck: [Hash256: ChangeSet] = [:]
     /// When the log's life at this place of the file began.
     private var lifeBegan = Int64.min
+    /// How large the log was when each of its lives ended.
     private var ends: [[UInt8]: UInt64] = [:]
     private var epoch: [UInt8] = []
     /// Checkpoints that are not of this log.

@@ -60,7 +60,10 @@ extension Hub {
             }
         }
         if try isLost(checkpoint: request.checkpoint, transaction) { isRewound = true }
-        guard isRewound else { return }
+        if isRewound { try openNewEpoch(after: before, transaction) }
+    }
+
+    private func openNewEpoch(after before: [UInt8], _ transaction: any HubTransaction) throws {
         var random = makeRandom()
         try openEpoch(random.next().bigEndianBytes + random.next().bigEndianBytes, after: before, transaction)
     }
@@ -70,8 +73,7 @@ extension Hub {
     private func openEpochIfLost(_ proof: EntryProof, _ transaction: any HubTransaction) throws {
         let epoch = try transaction.epoch
         guard proof.epoch == epoch, try isLost(proof, transaction) else { return }
-        var random = makeRandom()
-        try openEpoch(random.next().bigEndianBytes + random.next().bigEndianBytes, after: epoch, transaction)
+        try openNewEpoch(after: epoch, transaction)
     }
 
     /// Whether the log once had more than it has, or other than it has, by its own word.
