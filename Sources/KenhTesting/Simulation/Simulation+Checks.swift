@@ -156,7 +156,8 @@ extension Simulation {
             }
         }
         for entry in entries where values[entry.place]?.contains(entry.value) != true {
-            throw SimulationFailure("the history on node \(node.number) lacks \(entry.value) in \(entry.place)")
+            throw SimulationFailure(
+                "the history on node \(node.number) lacks \(entry.value) by node \(entry.node) in \(entry.place)")
         }
         for place in written {
             guard let ghost = ledger.ghosts[place]?.intersection(values[place] ?? []).first else { continue }

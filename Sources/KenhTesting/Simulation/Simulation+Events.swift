@@ -93,6 +93,7 @@ extension Simulation {
     /// A cell begins to sync, unless it is at it.
     func beginSync(_ cell: SimulatedNode, salt: UInt64) throws -> String {
         guard running[cell.number] == nil else { return "busy" }
+        try noteChannels(cell)
         let at = cell.number - 1
         var random = SeededGenerator(seed: salt)
         lines[at].percent = plan.linkPercent
@@ -113,6 +114,7 @@ extension Simulation {
             exchange: { [unowned self] parcel, request in
                 awaited = parcel.nonce
                 running[cell.number]?.sentLedger = ledger.count
+                try noteChannels(cell)
                 for (after, event) in try lines[at].send(parcel, request, now: world.milliseconds) {
                     schedule(event, after: after)
                 }
@@ -155,7 +157,7 @@ extension Simulation {
             throw SimulationFailure("digests differ from the centre's in \(report.unequalChannels)")
         }
         count(.struck, report.rejectedChanges)
-        if !report.leftChannels.isEmpty { left(cell, report.leftChannels) }
+        try noteChannels(cell)
         if report.refusals.isEmpty { acknowledge(cell.number, sync.sentLedger) }
         return "\(report.rounds) \(report.sentBlocks) \(report.receivedBlocks) \(report.mergedChanges) "
             + "\(report.heldBlocks) \(report.equalChannels)"

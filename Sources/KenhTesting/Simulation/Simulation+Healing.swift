@@ -53,11 +53,15 @@ extension Simulation {
     }
 
     private func settle(_ cell: SimulatedNode) throws -> [String] {
-        let link = MendedLine { [centre] in try centre.answer($0, from: cell.identity.key.publicKey) }
+        let link = MendedLine { [unowned self] in
+            try noteChannels(cell)
+            return try centre.answer($0, from: cell.identity.key.publicKey)
+        }
         let sync = CellSync(
             store: try cell.store(), identity: cell.identity, centre: centre.servingKey, link: link,
             clock: { cell.clock.milliseconds })
         let report = try sync.run()
+        try noteChannels(cell)
         guard report.unequalChannels.isEmpty else {
             throw SimulationFailure("cell \(cell.number) differs from the centre in \(report.unequalChannels)")
         }

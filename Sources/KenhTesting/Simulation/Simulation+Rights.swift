@@ -29,9 +29,14 @@ extension Simulation {
         return "\(key.cell) is \(role) in \(key.channel)"
     }
 
-    /// What a cell wrote in a channel that it left is at the centre alone, which may be put back.
-    func left(_ cell: SimulatedNode, _ channels: [String]) {
-        count(.leftChannel, channels.count)
+    /// What a cell wrote in a channel that it left is at the centre alone, which may be put back. A sync that fails
+    /// may have left one, too, and one that it had begun itself, so the cell is looked at before each request.
+    func noteChannels(_ cell: SimulatedNode) throws {
+        let channels = Set(try cell.store().cursors().map(\.channel))
+        let left = (channelsSeen[cell.number] ?? []).subtracting(channels)
+        channelsSeen[cell.number] = channels
+        guard !left.isEmpty else { return }
+        count(.leftChannel, left.count)
         ledger.doubt(cell.number, after: 0)
     }
 
