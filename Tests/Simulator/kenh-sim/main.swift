@@ -3,6 +3,9 @@ import KenhTesting
 
 // kenh-sim [SEED [STEPS [SEEDS]]]: plays an organisation's life from a seed, or that of so many seeds from this one.
 
+// A failing seed is told before its history is made short.
+setvbuf(stdout, nil, _IOLBF, 0)
+
 let arguments = CommandLine.arguments.dropFirst().map { UInt64($0) }
 guard arguments.count <= 3, !arguments.contains(nil) else {
     FileHandle.standardError.write(Data("usage: kenh-sim [SEED [STEPS [SEEDS]]]\n".utf8))
