@@ -4,7 +4,7 @@ import KenhProtocol
 public struct HubError: Error, Sendable {
     public enum Code: String, Sendable {
         case cellExists, cellUnknown, badCellCode, deviceUnknown, badChannel, badRole, roleUnknown, logMismatch,
-            notInitialised, alreadyInitialised, unavailable, diskFull
+            notInitialised, alreadyInitialised, unavailable, diskFull, keyReplaced
     }
 
     public let code: Code

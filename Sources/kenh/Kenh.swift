@@ -70,6 +70,6 @@ struct Kenh: AsyncParsableCommand {
         version: Version.text,
         subcommands: [
             Central.self, Join.self, Daemon.self, Sync.self, Status.self, Conflicts.self, Rejected.self, History.self,
-            Verify.self, Repair.self, Audit.self, Demo.self,
+            Verify.self, Repair.self, Audit.self, Key.self, Demo.self,
         ])
 }

@@ -54,6 +54,53 @@ struct RestoreTests {
         #expect(status.output.contains("restored from an older copy"), "\(status)")
     }
 
+    @Test("of the centre's log, by the command: nothing is lost that the tables or a cell have")
+    func command() throws {
+        let centre = organisation.centre
+        try insert("a", one)
+        try one.synced()
+        organisation.stopCentre()
+        let copy = try backUp(centre)
+        try organisation.startCentre()
+        try insert("lost", one)
+        for cell in organisation.cells { try cell.synced() }
+        try insert("by the centre", centre)
+        try centre.synced()
+        let busy = try centre.kenh("central", "restore", copy.path)
+        #expect(busy.status == 75 && busy.hasOneLineError && busy.errors.contains("stop that first"), "\(busy)")
+        organisation.stopCentre()
+        let older = try centre.kenh("central", "restore", copy.path)
+        #expect(older.status == 65 && older.errors.contains("nothing was changed"), "\(older)")
+
+        try FileManager.default.removeItem(atPath: centre.home.path + "/log.db")
+        try FileManager.default.removeItem(atPath: centre.home.path + "/keys/serving.key")
+        let restored = try organisation.expectSuccess(centre.kenh("central", "restore", copy.path))
+        #expect(restored.output.contains("Taken from the backup, too: keys/serving.key"), "\(restored)")
+        try organisation.startCentre()
+        try insert("after", two)
+        try organisation.settle(minimumRows: 4)
+        #expect(try centre.sql("SELECT count(*) FROM work_item;") == "4")
+        #expect(try centre.sql("SELECT count(*) FROM log_epoch;", of: "log.db") == "2")
+    }
+
+    @Test("that are none, or of another centre, are refused, and nothing is changed")
+    func badBackups() throws {
+        organisation.stopCentre()
+        let centre = organisation.centre
+        let log = centre.home.appendingPathComponent("log.db")
+        let before = try Data(contentsOf: log)
+        let nothing = try centre.kenh("central", "restore", organisation.folder.path)
+        #expect(nothing.status == 66 && nothing.hasOneLineError, "\(nothing)")
+        let other = Node(
+            name: "other", home: organisation.folder.appendingPathComponent("other"), files: centre.files, line: nil)
+        try organisation.expectSuccess(other.kenh("central", "init"))
+        try organisation.expectSuccess(other.kenh("central", "cell", "add", "CB9"))
+        let wrong = try centre.kenh("central", "restore", other.home.path, "--force")
+        #expect(wrong.status == 65 && wrong.errors.contains("another organisation's"), "\(wrong)")
+        #expect(try Data(contentsOf: log) == before)
+        #expect(!FileManager.default.fileExists(atPath: log.path + ".restoring"))
+    }
+
     @Test("of a cell: it takes back what it had sent, says so, and writes under a new replica id")
     func cell() throws {
         try insert("a", one)

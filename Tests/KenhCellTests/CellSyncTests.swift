@@ -71,7 +71,7 @@ import Testing
     private func sync(_ answer: WireSyncResponse) throws -> SyncReport {
         defer { try? FileManager.default.removeItem(at: folder) }
         let sync = CellSync(
-            store: store, identity: identity, centre: serving.publicKey, link: Script(answer: answer),
+            store: store, identity: identity, centre: ServingKeys(serving.publicKey), link: Script(answer: answer),
             clock: { Self.start })
         return try sync.run()
     }

@@ -94,7 +94,8 @@ final class FakeCentre: HTTPTransport {
                 status: answer.status, contentType: kind, contentDigest: digest, requestMethod: call.method,
                 requestPath: call.path)
             let input = call.headers.first { $0.0 == "Signature-Input" }?.1 ?? ""
-            let nonce = answer.nonce ?? RequestSignature.claimedNonce(in: input)
+            let asked = call.query.first { $0.0 == "nonce" }.flatMap { Nonce(text: $0.1) }
+            let nonce = answer.nonce ?? asked ?? RequestSignature.claimedNonce(in: input)
             let signature = try ResponseSignature.sign(parts, with: key, created: 1, nonce: nonce)
             headers += [
                 ("content-digest", digest), ("signature-input", signature.signatureInput),

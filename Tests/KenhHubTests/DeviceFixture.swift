@@ -77,7 +77,8 @@ final class DeviceFixture {
 
     func follower() throws -> LogFollower {
         LogFollower(
-            servingKey: fixture.serving.publicKey, organisation: fixture.organisation, cursors: try store.cursors(),
+            serving: ServingKeys(fixture.serving.publicKey), organisation: fixture.organisation,
+            cursors: try store.cursors(),
             knownKey: { [store] in try store.deviceKey(of: $0) })
     }
 
@@ -97,6 +98,12 @@ final class DeviceFixture {
     /// The same device with another store.
     func with(_ store: Store) -> DeviceFixture {
         DeviceFixture(name: name, store: store, identity: identity, fixture: fixture)
+    }
+
+    /// The same device with another key.
+    func with(key: SigningKey) -> DeviceFixture {
+        let identity = StoreIdentity(organisation: identity.organisation, replica: identity.replica, key: key)
+        return DeviceFixture(name: name, store: store, identity: identity, fixture: fixture)
     }
 
     /// The same device on another machine.
@@ -130,9 +137,9 @@ final class DeviceFixture {
 
     /// A whole sync with the cell's own session.
     @discardableResult
-    func syncWhole(upLimitBytes: Int = 4 << 20) throws -> SyncReport {
+    func syncWhole(centre: ServingKeys? = nil, upLimitBytes: Int = 4 << 20) throws -> SyncReport {
         var sync = CellSync(
-            store: store, identity: identity, centre: fixture.serving.publicKey,
+            store: store, identity: identity, centre: centre ?? ServingKeys(fixture.serving.publicKey),
             link: Link(hub: fixture.hub, key: identity.key.publicKey),
             clock: { [clock = fixture.clock] in clock.milliseconds })
         sync.options.upLimitBytes = upLimitBytes

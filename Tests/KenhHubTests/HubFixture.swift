@@ -77,6 +77,8 @@ final class HubFixture {
         hub = Hub(log: log, identity: hub.identity, clock: { [clock] in clock.milliseconds })
     }
 
+    func use(_ hub: Hub) { self.hub = hub }
+
     func acceptance(of block: Block) throws -> EntryProof? { try log.read { try $0.acceptance(of: block.hash) } }
 
     var epoch: [UInt8] { get throws { try log.read { try $0.epoch } } }

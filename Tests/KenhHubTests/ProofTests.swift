@@ -89,7 +89,7 @@ import Testing
             request.cursors = cursors.map(\.wire)
             let answer = try fixture.hub.sync(request, from: b.registered)
             var follower = LogFollower(
-                servingKey: fixture.serving.publicKey, organisation: fixture.organisation, cursors: cursors,
+                serving: ServingKeys(fixture.serving.publicKey), organisation: fixture.organisation, cursors: cursors,
                 knownKey: { [store = a.store] in try store.deviceKey(of: $0) })
             let delivery = try follower.follow(answer.entries, epoch: Array(answer.epoch))
             let tree = try view().check(answer, cursors: cursors, atMilliseconds: 0)
@@ -176,7 +176,7 @@ import Testing
     func proofAgainstTheCentre() throws {
         let link = LyingLink(fixture.hub, a.registered, fixture.serving)
         let sync = CellSync(
-            store: a.store, identity: a.identity, centre: fixture.serving.publicKey, link: link,
+            store: a.store, identity: a.identity, centre: ServingKeys(fixture.serving.publicKey), link: link,
             clock: { HubFixture.start })
         try a.insert("x")
         _ = try sync.run()
@@ -188,7 +188,8 @@ import Testing
         #expect(kept.map(\.isContradicted) == [true, true])
         for one in kept {
             #expect(
-                try KeptCheckpoint(note: one.note, servingKey: fixture.serving.publicKey, atMilliseconds: 0).checkpoint
+                try KeptCheckpoint(note: one.note, keys: ServingKeys(fixture.serving.publicKey), atMilliseconds: 0)
+                    .checkpoint
                     == one.checkpoint)
         }
         #expect(try a.store.notices().map(\.code) == ["contradiction"])
@@ -257,7 +258,7 @@ import Testing
             SignedNote(decoding: response.checkpoint), servingKey: fixture.serving.publicKey)
         let proof = try EntryProof(response.proof)
         let path = response.inclusion.compactMap { Hash256(bytes: $0) }
-        #expect(proof.object == blocks[2].hash && proof.isGood(by: fixture.serving.publicKey))
+        #expect(proof.object == blocks[2].hash && proof.isGood(by: ServingKeys(fixture.serving.publicKey)))
         #expect(checkpoint.holds(entry: proof.entryHash, at: response.position, path))
         #expect(!checkpoint.holds(entry: proof.entryHash, at: response.position + 1, path))
         #expect(response.consistency.count > 0)
@@ -274,7 +275,7 @@ import Testing
         #expect(throws: ProtocolError(.malformed, "")) { try fixture.hub.proof(request, for: fixture["A"].registered) }
     }
 
-    @Test("a log of a format before gets what it lacks when it is opened", arguments: [1, 2])
+    @Test("a log of a format before gets what it lacks when it is opened", arguments: [1, 2, 3])
     func upgrade(_ format: Int) throws {
         for number in 1...11 { try a.insert("row\(number)", channel: "plan/\(number)") }
         try a.syncWhole()
@@ -282,7 +283,10 @@ import Testing
         let path = fixture.directory.appending(path: "old.db").path
         try fixture.backUpLog()
         try FileManager.default.copyItem(atPath: fixture.directory.appending(path: "log.backup").path, toPath: path)
-        try DurableDatabase(path: path, applicationID: 0x4B4C_4F47, format: 3, ddl: "").write {
+        try DurableDatabase(path: path, applicationID: 0x4B4C_4F47, format: 4, ddl: "").write {
+            try $0.execute(
+                "DROP TABLE registry_key; ALTER TABLE registry_device DROP COLUMN replaces; PRAGMA user_version=3")
+            guard format < 3 else { return }
             try $0.execute(
                 """
                 ALTER TABLE log_entry RENAME TO newer;

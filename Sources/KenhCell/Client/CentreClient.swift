@@ -16,10 +16,10 @@ public struct CentreClient: Sendable {
     }
 
     private let transport: any HTTPTransport
-    private let key: SigningKey
+    let key: SigningKey
     private let organisation: Hash256?
     private let clock: @Sendable () -> Int64
-    private let makeRandom: @Sendable () -> any RandomNumberGenerator
+    let makeRandom: @Sendable () -> any RandomNumberGenerator
 
     /// - Parameters:
     ///   - clock: milliseconds since 1970, as near to the centre's time as this device knows.
@@ -105,7 +105,7 @@ public struct CentreClient: Sendable {
 
     // MARK: one signed exchange
 
-    private func send(
+    func send(
         path: String, body: [UInt8], limit: Int, believesAnyTime: Bool = false, key: ([UInt8]) throws -> PublicKey?
     ) throws -> [UInt8] {
         let first = try exchange(path, body, limit, offset: 0, key)
@@ -138,11 +138,14 @@ public struct CentreClient: Sendable {
                 (RequestParts.organisationField, parts.organisation), ("Signature-Input", signature.signatureInput),
                 ("Signature", signature.signature),
             ], body: body, bodyLimitBytes: limit)
-        let reply: HTTPReply
-        do { reply = try transport.send(call) } catch {
+        return try CentreAnswer(
+            try reply(to: call), method: "POST", path: path, nonce: nonce, serverKey: serverKey)
+    }
+
+    func reply(to call: HTTPCall) throws -> HTTPReply {
+        do { return try transport.send(call) } catch {
             throw CellError(
                 .unreachable, error.message, recovery: error.recovery == .retry ? .retry : .askAPerson)
         }
-        return try CentreAnswer(reply, path: path, nonce: nonce, serverKey: serverKey)
     }
 }

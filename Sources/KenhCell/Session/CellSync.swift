@@ -32,16 +32,19 @@ public struct CentreLink: SyncLink, Sendable {
 public struct CellSync {
     private let store: Store
     private let identity: StoreIdentity
-    private let centre: PublicKey
-    private let link: any SyncLink
+    private var centre: ServingKeys
+    private var link: any SyncLink
     private let clock: () -> Int64
     public var options = SyncSession.Options()
     /// Told after each round.
     public var progress: ((SyncReport) -> Void)?
+    /// Asked where something is not signed by a key that is known: looks whether the centre was given another one.
+    /// Returns nil where it was not.
+    public var renew: (() throws -> (keys: ServingKeys, link: any SyncLink)?)?
 
-    /// - Parameter centre: the centre's serving key, whose registry statements count.
+    /// - Parameter centre: the keys whose log entries and registry statements count.
     public init(
-        store: Store, identity: StoreIdentity, centre: PublicKey, link: any SyncLink,
+        store: Store, identity: StoreIdentity, centre: ServingKeys, link: any SyncLink,
         clock: @escaping () -> Int64 = Store.wallClock
     ) {
         self.store = store
@@ -55,6 +58,23 @@ public struct CellSync {
     ///
     /// - Throws: ``CellError``, `StoreError`, `ProtocolError`.
     public func run() throws -> SyncReport {
+        do { return try runOnce() } catch  where Self.mayBeOfAnotherKey(error) {
+            guard let (keys, link) = try renew?() else { throw error }
+            var again = self
+            (again.centre, again.link, again.renew) = (keys, link, nil)
+            return try again.runOnce()
+        }
+    }
+
+    private static func mayBeOfAnotherKey(_ error: any Error) -> Bool {
+        switch error {
+        case let error as CellError: error.code == .notTheCentre
+        case let error as ProtocolError: error.code == .badSignature
+        default: false
+        }
+    }
+
+    private func runOnce() throws -> SyncReport {
         var session = SyncSession(options: options)
         var round = Round()
         var effects = session.handle(.started)
@@ -112,11 +132,13 @@ public struct CellSync {
         _ receipts: [WireReceipt], _ entries: [WireLogEntry], _ epoch: [UInt8], _ round: Round
     ) throws -> SyncSession.Event {
         var follower = LogFollower(
-            servingKey: centre, organisation: identity.organisation, cursors: round.cursors,
+            serving: centre, organisation: identity.organisation, cursors: round.cursors,
             knownKey: { [store] in try store.deviceKey(of: $0) })
         var delivery = try follower.follow(entries, epoch: epoch)
         try follower.agree(with: round.response.heads)
-        let tree = try TreeView(servingKey: centre, organisation: identity.organisation, known: round.checkpoint).check(
+        let tree = try TreeView(
+            servingKey: centre.current, organisation: identity.organisation, known: round.checkpoint
+        ).check(
             round.response, cursors: round.cursors, atMilliseconds: clock())
         tree.add(to: &delivery)
         delivery.items = try Self.acknowledged(receipts) + delivery.items

@@ -54,7 +54,7 @@ private enum LogFuzz {
     /// Everything but what a signature does not cover and nobody reads: an entry's place among all channels.
     static func checkFollowing(_ answer: WireSyncResponse) throws {
         var follower = LogFollower(
-            servingKey: FuzzWorld.serving.publicKey, organisation: FuzzWorld.organisation, cursors: [],
+            serving: ServingKeys(FuzzWorld.serving.publicKey), organisation: FuzzWorld.organisation, cursors: [],
             knownKey: { _ in nil })
         guard let delivery = try? follower.follow(answer.entries, epoch: Array(answer.epoch)),
             (try? follower.agree(with: HubWorld.shared.answer.heads)) != nil
@@ -122,7 +122,7 @@ private enum LogFuzz {
         let effects = session.handle(.answered(answer, sentAt: FuzzWorld.now, receivedAt: receivedAt))
         for case .take(_, let entries, let epoch) in effects {
             var follower = LogFollower(
-                servingKey: FuzzWorld.serving.publicKey, organisation: FuzzWorld.organisation, cursors: [],
+                serving: ServingKeys(FuzzWorld.serving.publicKey), organisation: FuzzWorld.organisation, cursors: [],
                 knownKey: { _ in nil })
             guard let delivery = try? follower.follow(entries, epoch: epoch) else { continue }
             _ = session.handle(.taken(DeliveryReport(), digests: ["org": .zero]))

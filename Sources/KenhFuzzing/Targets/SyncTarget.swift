@@ -151,7 +151,7 @@ private struct SyncFuzz {
     func checkLog() throws {
         var request = HubWorld.upload([], device: 0, withOwn: true)
         var follower = LogFollower(
-            servingKey: FuzzWorld.serving.publicKey, organisation: FuzzWorld.organisation, cursors: [],
+            serving: ServingKeys(FuzzWorld.serving.publicKey), organisation: FuzzWorld.organisation, cursors: [],
             knownKey: { _ in nil })
         var blocks = 0
         var more = true

@@ -29,7 +29,7 @@ struct HTTPProblem {
     private static func status(_ code: HubError.Code) -> HTTPResponse.Status {
         switch code {
         case .logMismatch: .conflict
-        case .unavailable: .serviceUnavailable
+        case .unavailable, .keyReplaced: .serviceUnavailable
         case .diskFull: HTTPResponse.Status(code: 507, reasonPhrase: "Insufficient Storage")
         case .cellExists, .cellUnknown, .badCellCode, .deviceUnknown, .badChannel, .badRole, .roleUnknown,
             .notInitialised, .alreadyInitialised:

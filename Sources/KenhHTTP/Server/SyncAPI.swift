@@ -6,7 +6,8 @@ import KenhProtocol
 import Logging
 import Metrics
 
-/// The sync API over a hub: `POST /v1/enroll`, `/v1/sync`, `/v1/reconcile`, `/v1/proof`, and `GET /healthz`.
+/// The sync API over a hub: `POST /v1/enroll`, `/v1/sync`, `/v1/reconcile`, `/v1/proof`, `GET /v1/keys`, `/v1/time` and
+/// `/healthz`.
 public struct SyncAPI: Sendable {
     public static let enrollLimitBytes = 64 << 10
 
@@ -28,6 +29,8 @@ public struct SyncAPI: Sendable {
     public func router() -> Router<BasicRequestContext> {
         let router = Router()
         router.get("/healthz") { _, _ in "ok\n" }
+        router.get("/v1/keys") { request, _ in try await answer(request) { try WireCoding.encode(hub.keys()) } }
+        router.get("/v1/time") { request, _ in try await answer(request) { try WireCoding.encode(hub.time()) } }
         router.post("/v1/enroll") { request, _ in try await respond(to: request, enroll) }
         router.post("/v1/sync") { request, _ in try await respond(to: request, sync) }
         router.post("/v1/reconcile") { request, _ in try await respond(to: request, reconcile) }
@@ -41,11 +44,12 @@ public struct SyncAPI: Sendable {
         let signed = try exchange.verify(request, allowsUnknownOrganisation: true) { try PublicKey(bytes: $0) }
         let body = try await exchange.body(of: request, signed: signed, limit: Self.enrollLimitBytes)
         let message = try WireCoding.decode(WireEnrollRequest.self, from: body)
-        guard message.proof.isEmpty || message.deviceKey.elementsEqual(signed.keyID) else {
+        let isHello = message.proof.isEmpty && message.replaces.isEmpty
+        guard isHello || message.deviceKey.elementsEqual(signed.keyID) else {
             throw ProtocolError(.badSignature, "the request is not signed by the key that it enrols")
         }
         let response = try await onQueue { try hub.enroll(message) }
-        if !message.proof.isEmpty {
+        if !isHello {
             onAppend()
             logger.info("device enrolled", metadata: ["cell": "\(response.cell)"])
         }
@@ -105,7 +109,30 @@ public struct SyncAPI: Sendable {
 
     private func onQueue<T: Sendable>(_ body: @escaping @Sendable () throws -> T) async throws -> T {
         try await withCheckedThrowingContinuation { continuation in
-            queue.async { continuation.resume(with: Result { try Hub.translatingErrors(body) }) }
+            queue.async { [hub] in
+                continuation.resume(
+                    with: Result {
+                        try Hub.translatingErrors {
+                            try hub.refreshIdentity()
+                            return try body()
+                        }
+                    })
+            }
+        }
+    }
+
+    /// Anybody may ask; the answer is signed for the nonce that the query names.
+    private func answer(
+        _ request: Request, _ body: @escaping @Sendable () throws -> [UInt8]
+    ) async throws -> Response {
+        let nonce = request.uri.queryParameters["nonce"].flatMap { Nonce(text: String($0)) }
+        do {
+            let bytes = try await onQueue(body)
+            return try exchange.answer(bytes, status: .ok, to: request, nonce: nonce)
+        } catch {
+            let problem = HTTPProblem(error, time: hub.now())
+            return try exchange.answer(
+                try WireCoding.encode(problem.wire), status: problem.status, to: request, nonce: nonce)
         }
     }
 

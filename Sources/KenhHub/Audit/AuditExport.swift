@@ -37,7 +37,9 @@ public struct AuditExport {
         try writer.add(.index(text))
         var organisation = WireAuditOrganisation()
         organisation.rootKey = Data(identity.rootKey.bytes)
-        organisation.servingCertificate = identity.certificate
+        let certificates = try log.read { try hub.certificates($0) }
+        organisation.servingCertificate = certificates.signed[0]
+        organisation.earlierCertificates = Array(certificates.signed.dropFirst())
         try writer.add(.organisation(organisation))
         let note = try hub.note(now)
         for kept in checkpoints where kept.note != note { try writer.add(.checkpoint(kept.note)) }

@@ -43,6 +43,7 @@ struct AuditIndex {
     private var replicas: [ReplicaID: PublicKey] = [:]
     private var restarts: [String] = []
     private var revocations: [String] = []
+    private var newKeys: [String] = []
     private var grants: [String] = []
     private var rulings: [String] = []
     /// By the statements so far.
@@ -85,6 +86,11 @@ struct AuditIndex {
         case .deviceAdded(let device):
             guard let key = try? PublicKey(bytes: device.key) else { return }
             devices[key] = (device.cell, device.name)
+            if !device.replaces.isEmpty {
+                newKeys.append(
+                    "“\(Self.oneLine(device.name))” of \(device.cell) on \(Self.time(acceptedAt)): "
+                        + "\(key.bytes.hex.prefix(16))")
+            }
         case .replicaAdded(let added):
             guard let replica = ReplicaID(bytes: added.replica), let key = try? PublicKey(bytes: added.deviceKey) else {
                 return
@@ -108,6 +114,10 @@ struct AuditIndex {
             grants.append(
                 "\(grant.cell == Grant.everyCell ? "every cell" : Self.oneLine(grant.cell)) is \(grant.role) in "
                     + "\(grant.channel) from \(Self.time(acceptedAt)) on")
+        case .servingKeyAdded(let added):
+            guard let certificate = try? ServingCertificate(unverified: added.certificate) else { return }
+            newKeys.append(
+                "the centre on \(Self.time(acceptedAt)): \(certificate.servingKey.bytes.hex.prefix(16))")
         case nil: break
         }
     }
@@ -126,6 +136,7 @@ struct AuditIndex {
             """
         for restart in restarts { text += "restored     \(restart)\n" }
         for revocation in revocations { text += "revoked      \(revocation)\n" }
+        for key in newKeys { text += "new key      \(key)\n" }
         for grant in grants { text += "granted      \(grant)\n" }
         for ruling in rulings { text += "struck       \(ruling)\n" }
         for (code, cell) in cells.sorted(by: { $0.key < $1.key }) {

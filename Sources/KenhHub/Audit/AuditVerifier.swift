@@ -63,7 +63,9 @@ private struct AuditCheck {
     private var index = AuditIndex()
     private var indexText: String?
     private var root: PublicKey?
-    private var certificate: ServingCertificate?
+    private var certificates: ServingCertificates?
+    /// Which of the certificates, newest first, the last entry was signed under.
+    private var reign = Int.max
     private var notes: [(name: String, note: String)]
     private var checkpoints: [UInt64: [(name: String, checkpoint: Checkpoint)]] = [:]
     private var tree = MerkleFrontier()
@@ -114,15 +116,19 @@ private struct AuditCheck {
         if let wanted, wanted != key.organisationFingerprint {
             add("the file is of the organisation \(report.organisation), not of the one asked for")
         }
-        do { certificate = try ServingCertificate(wire.servingCertificate, root: key) } catch {
-            add("the centre's certificate is not signed by the organisation's root key")
+        do {
+            certificates = try ServingCertificates(
+                [wire.servingCertificate] + wire.earlierCertificates, root: key)
+        } catch { add("the centre's certificate is not signed by the organisation's root key") }
+        if let certificates, certificates.signed[0] != wire.servingCertificate {
+            add("the centre's certificates do not stand in their order")
         }
     }
 
     // MARK: entries
 
     private mutating func take(_ wire: WireLogEntry) {
-        guard let certificate else {
+        guard let certificates else {
             return add("the file does not say whose log it is before its first entry")
         }
         report.entries += 1
@@ -136,14 +142,25 @@ private struct AuditCheck {
             acceptedAtMilliseconds: wire.acceptedAtMs, previous: chain.hash, signature: Array(wire.signature),
             ruling: Array(wire.ruling))
         if wire.sequence != chain.sequence + 1 { add("\(name(wire)) does not follow the one before it in its channel") }
-        if !proof.isGood(by: certificate.servingKey) {
+        if !isSigned(proof, certificates) {
             add("\(name(wire)) is not what the centre signed: its place, time, object or signature was altered")
         }
         chains[wire.channel] = (wire.sequence, proof.entryHash)
         epoch = proof.epoch
-        takeObject(wire, object, certificate)
+        takeObject(wire, object, certificates.keys)
         tree.append(MerkleHash.leaf(proof.entryHash.bytes))
         compare()
+    }
+
+    /// A key of the centre's gives way to a newer one, and never comes back.
+    private mutating func isSigned(_ proof: EntryProof, _ certificates: ServingCertificates) -> Bool {
+        let oldest = min(reign, certificates.all.count - 1)
+        for place in (0...oldest).reversed()
+        where proof.isGood(by: ServingKeys(certificates.all[place].servingKey)) {
+            reign = place
+            return true
+        }
+        return false
     }
 
     private mutating func misplaced(_ wire: WireLogEntry) {
@@ -163,7 +180,7 @@ private struct AuditCheck {
         return name + ")"
     }
 
-    private mutating func takeObject(_ wire: WireLogEntry, _ object: Hash256, _ certificate: ServingCertificate) {
+    private mutating func takeObject(_ wire: WireLogEntry, _ object: Hash256, _ keys: ServingKeys) {
         do {
             guard wire.kind == .ruling || wire.ruling.isEmpty else {
                 throw ProtocolError(.malformed, "it has a ruling, and is none")
@@ -172,7 +189,7 @@ private struct AuditCheck {
             case .block: try take(try Block(wire.block), object, nil, wire)
             case .ruling where wire.hasBlock:
                 try take(try Block(wire.block), object, try Ruling(decoding: Array(wire.ruling)), wire)
-            case .registry: try take(wire.registry, object, wire, certificate)
+            case .registry: try take(wire.registry, object, wire, keys)
             case .ruling: try takeLate(try Ruling(decoding: Array(wire.ruling)), object, wire)
             case .verdict: try takeLate(nil, object, wire)
             default: throw ProtocolError(.unsupportedVersion, "it is of a kind that needs a newer Kenh")
@@ -243,13 +260,12 @@ private struct AuditCheck {
     }
 
     private mutating func take(
-        _ signed: WireSignedStatement, _ object: Hash256, _ wire: WireLogEntry, _ certificate: ServingCertificate
+        _ signed: WireSignedStatement, _ object: Hash256, _ wire: WireLogEntry, _ keys: ServingKeys
     ) throws {
         guard wire.channel == ChannelName.registry,
             Hashing.sha256(domain: .registry, Array(signed.statement)) == object
         else { throw ProtocolError(.brokenLink, "it carries another statement than it names") }
-        let statement: WireRegistryStatement = try signed.verified(
-            by: certificate.servingKey, domain: .registryStatement)
+        let statement: WireRegistryStatement = try signed.verified(by: keys, domain: .registryStatement)
         index.add(statement, acceptedAt: wire.acceptedAtMs)
         if case .epochOpened(let opened) = statement.what { try take(opened, wire) }
     }
@@ -293,10 +309,10 @@ private struct AuditCheck {
     }
 
     private mutating func readNotes() {
-        guard !notes.isEmpty, let certificate else { return }
+        guard !notes.isEmpty, let certificates else { return }
         for (name, note) in notes {
             guard let signed = try? SignedNote(decoding: note),
-                let checkpoint = try? Checkpoint(signed, servingKey: certificate.servingKey)
+                let checkpoint = try? Checkpoint(signed, keys: certificates.keys)
             else {
                 add("\(name) was altered, or is not the centre's: its signature is not good")
                 continue
@@ -310,8 +326,8 @@ private struct AuditCheck {
 
     private mutating func take(_ seal: WireSignedStatement, _ hash: [UInt8]) {
         isSealed = true
-        guard let certificate,
-            let what: WireAuditSeal = try? seal.verified(by: certificate.servingKey, domain: .auditSeal)
+        guard let certificates,
+            let what: WireAuditSeal = try? seal.verified(by: certificates.newest.servingKey, domain: .auditSeal)
         else { return add("the seal at the end is not the centre's") }
         isSealGood = what.hash.elementsEqual(hash)
     }
@@ -320,7 +336,8 @@ private struct AuditCheck {
 
     private var text: String {
         index.text(
-            organisation: root?.organisationFingerprint ?? .zero, name: certificate?.name ?? "", root: tree.root)
+            organisation: root?.organisationFingerprint ?? .zero, name: certificates?.newest.name ?? "", root: tree.root
+        )
     }
 
     mutating func finished() -> AuditReport {

@@ -107,8 +107,13 @@ public struct RegisteredDevice: Sendable, Equatable {
     public let name: String
     /// When; nil of one that may go on.
     public let revokedAtMilliseconds: Int64?
+    /// The key whose place this one took; nil where it came with a code.
+    public let replaces: PublicKey?
 
-    public init(key: PublicKey, cell: String, name: String, revokedAtMilliseconds: Int64? = nil) {
+    public init(
+        key: PublicKey, cell: String, name: String, revokedAtMilliseconds: Int64? = nil, replaces: PublicKey? = nil
+    ) {
+        self.replaces = replaces
         self.revokedAtMilliseconds = revokedAtMilliseconds
         self.key = key
         self.cell = cell
@@ -161,6 +166,11 @@ public protocol HubLog: Sendable {
     func read<T>(_ body: (any HubTransaction) throws -> T) throws -> T
 }
 
+extension HubLog {
+    /// How many entries it has.
+    public func size() throws -> UInt64 { try read { try $0.size } }
+}
+
 /// The log's tree has an entry for each position, the leaf of position 1 being number 0: its data is the entry's hash.
 public protocol HubTransaction: MerkleNodes {
     /// The log's life now: 16 random bytes.
@@ -206,6 +216,10 @@ public protocol HubTransaction: MerkleNodes {
     func devices() throws -> [RegisteredDevice]
     func revoke(_ key: PublicKey, atMilliseconds: Int64) throws
     func addReplica(_ replica: ReplicaID, device: PublicKey) throws
+    /// What the root key said of a key of the centre's; that it is known already is no error.
+    func addServingCertificate(_ signed: WireSignedStatement, notBeforeMilliseconds: Int64) throws
+    /// The one that begins last first.
+    func servingCertificates() throws -> [WireSignedStatement]
     func deviceKey(of replica: ReplicaID) throws -> PublicKey?
     func addCode(_ id: [UInt8], _ code: IssuedCode) throws
     func code(_ id: [UInt8]) throws -> IssuedCode?

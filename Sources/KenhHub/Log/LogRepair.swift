@@ -54,7 +54,7 @@ public struct LogRepair {
         var chains: [String: LogChain] = [:]
         var broken: [String: [Found]] = [:]
         var last: [String: Hash256] = [:]
-        let key = hub.identity.servingKey.publicKey
+        let key = try log.read { try hub.servingKeys($0) }
         for number in damaged.numbers(of: "log_entry", "position") {
             guard let found = damaged.line(Self.entry, number, { try Self.entry($0, epochs) }) else {
                 report.damagedEntries += 1
@@ -81,7 +81,7 @@ public struct LogRepair {
     }
 
     private mutating func rest(_ entries: [Found], after previous: Hash256) throws -> [WireHandedBack] {
-        let key = hub.identity.servingKey.publicKey
+        let key = try log.read { try hub.servingKeys($0) }
         var loose: [WireHandedBack] = []
         var previous = previous
         for (entry, hash) in entries {

@@ -43,14 +43,13 @@ public struct LogVerifier {
         } catch { add("the tree over the log has a gap", &report) }
     }
 
-    private var servingKey: PublicKey { identity.servingKey.publicKey }
-
     private func add(_ problem: String, _ report: inout LogReport) {
         if report.problems.count < Self.problemLimit { report.problems.append(problem) }
     }
 
     private func verify(_ head: LogHead, _ transaction: any HubTransaction, _ report: inout LogReport) throws {
         var chain = LogChain(channel: head.channel)
+        let serving = try identity.servingKeys(transaction)
         while true {
             let entries: [StoredEntry]
             do {
@@ -63,7 +62,7 @@ public struct LogVerifier {
             guard !entries.isEmpty else { break }
             for entry in entries {
                 report.entries += 1
-                if let problem = try chain.take(entry, servingKey, transaction) {
+                if let problem = try chain.take(entry, serving, transaction) {
                     add("entry \(entry.sequence) of \(head.channel) \(problem)", &report)
                 }
                 if try !isListed(entry, transaction) {
@@ -116,6 +115,9 @@ public struct LogVerifier {
             return known?.statedAtMilliseconds ?? .min < entry.acceptedAtMilliseconds
                 || known?.statedAtMilliseconds == entry.acceptedAtMilliseconds && known?.role != wire.role
                 ? "gives a cell another role than was granted" : nil
+        case .servingKeyAdded(let added):
+            return try transaction.servingCertificates().contains(added.certificate)
+                ? nil : "lacks a key of the centre's"
         case .epochOpened, nil: return nil
         }
     }
@@ -132,7 +134,7 @@ struct LogChain {
     /// Goes on to an entry.
     /// - Returns: what is wrong with it.
     mutating func take(
-        _ entry: StoredEntry, _ servingKey: PublicKey, _ transaction: any HubTransaction
+        _ entry: StoredEntry, _ serving: ServingKeys, _ transaction: any HubTransaction
     ) throws -> String? {
         let proof = EntryProof(
             epoch: entry.epoch, kind: entry.kind, channel: channel, sequence: entry.sequence,
@@ -142,15 +144,15 @@ struct LogChain {
         sequence = entry.sequence
         hash = proof.entryHash
         guard isNext else { return "does not follow the one before it" }
-        guard proof.isGood(by: servingKey) else { return "is not what the centre signed" }
-        return try Self.isWhole(entry, servingKey, transaction) ? nil : "does not hold what it names"
+        guard proof.isGood(by: serving) else { return "is not what the centre signed" }
+        return try Self.isWhole(entry, serving, transaction) ? nil : "does not hold what it names"
     }
 
     /// Whether an entry's bytes are those of the object that it names, signed by whom they should be.
     ///
     /// - Parameter transaction: of a log whose registry knows the writers.
     static func isWhole(
-        _ entry: StoredEntry, _ servingKey: PublicKey, _ transaction: any HubTransaction
+        _ entry: StoredEntry, _ serving: ServingKeys, _ transaction: any HubTransaction
     ) throws -> Bool {
         guard entry.ruling.isEmpty == (entry.kind != .ruling),
             entry.ruling.isEmpty || (try? Ruling(decoding: entry.ruling)) != nil
@@ -168,7 +170,7 @@ struct LogChain {
             return (try? BlockCodec().open(block)) != nil
         case .registry:
             guard let signed = try? WireCoding.decode(WireSignedStatement.self, from: entry.payload),
-                let _: WireRegistryStatement = try? signed.verified(by: servingKey, domain: .registryStatement)
+                let _: WireRegistryStatement = try? signed.verified(by: serving, domain: .registryStatement)
             else { return false }
             return Hashing.sha256(domain: .registry, Array(signed.statement)) == entry.objectHash
         case .verdict: return entry.payload.isEmpty

@@ -26,8 +26,11 @@ extension SQLiteLogTransaction {
 
     func addDevice(_ device: RegisteredDevice) throws {
         try run(
-            "INSERT INTO registry_device(key, cell, name) VALUES(?, ?, ?)",
-            [.blob(device.key.bytes), .text(device.cell), .text(device.name)])
+            "INSERT INTO registry_device(key, cell, name, replaces) VALUES(?, ?, ?, ?)",
+            [
+                .blob(device.key.bytes), .text(device.cell), .text(device.name),
+                device.replaces.map { .blob($0.bytes) } ?? .null,
+            ])
     }
 
     func device(_ key: [UInt8]) throws -> RegisteredDevice? {
@@ -42,12 +45,13 @@ extension SQLiteLogTransaction {
         return devices
     }
 
-    private static let deviceColumns = "key, cell, name, revoked_at FROM registry_device"
+    private static let deviceColumns = "key, cell, name, revoked_at, replaces FROM registry_device"
 
     private static func device(_ read: Statement) throws -> RegisteredDevice {
         RegisteredDevice(
             key: try PublicKey(bytes: read.array(0)), cell: read.string(1), name: read.string(2),
-            revokedAtMilliseconds: read.isNull(3) ? nil : read.int(3))
+            revokedAtMilliseconds: read.isNull(3) ? nil : read.int(3),
+            replaces: read.isNull(4) ? nil : try PublicKey(bytes: read.array(4)))
     }
 
     func revoke(_ key: PublicKey, atMilliseconds: Int64) throws {
@@ -66,6 +70,22 @@ extension SQLiteLogTransaction {
         try first("SELECT device_key FROM registry_replica WHERE replica = ?", .blob(replica.bytes)) {
             try PublicKey(bytes: $0.array(0))
         }
+    }
+
+    func addServingCertificate(_ signed: WireSignedStatement, notBeforeMilliseconds: Int64) throws {
+        try run(
+            "INSERT OR IGNORE INTO registry_key(certificate, not_before) VALUES(?, ?)",
+            [.blob(try WireCoding.encode(signed)), .integer(notBeforeMilliseconds)])
+    }
+
+    func servingCertificates() throws -> [WireSignedStatement] {
+        let read = try sql("SELECT certificate FROM registry_key ORDER BY not_before DESC, number DESC")
+        defer { read.reset() }
+        var certificates: [WireSignedStatement] = []
+        while try read.step() {
+            certificates.append(try WireCoding.decode(WireSignedStatement.self, from: read.array(0)))
+        }
+        return certificates
     }
 
     func addCode(_ id: [UInt8], _ code: IssuedCode) throws {

@@ -17,6 +17,10 @@ public final class SQLiteLog: HubLog {
             number INTEGER PRIMARY KEY, hash BLOB NOT NULL UNIQUE, writer BLOB NOT NULL, sender BLOB NOT NULL,
             received_at INTEGER NOT NULL, payload BLOB NOT NULL) STRICT;
         """
+    private static let keyDDL = """
+        CREATE TABLE registry_key(
+            number INTEGER PRIMARY KEY, certificate BLOB NOT NULL UNIQUE, not_before INTEGER NOT NULL) STRICT;
+        """
     static let registryPrefix = "registry_"
     private static let rightsDDL = RightsTable.ddl(prefix: registryPrefix)
     private static let entryDDL = """
@@ -37,8 +41,9 @@ public final class SQLiteLog: HubLog {
         CREATE TABLE registry_cell(code TEXT PRIMARY KEY NOT NULL, name TEXT NOT NULL) STRICT, WITHOUT ROWID;
         CREATE TABLE registry_device(
             key BLOB PRIMARY KEY NOT NULL, cell TEXT NOT NULL, name TEXT NOT NULL,
-            revoked_at INTEGER) STRICT, WITHOUT ROWID;
+            revoked_at INTEGER, replaces BLOB) STRICT, WITHOUT ROWID;
         \(quarantineDDL)
+        \(keyDDL)
         \(rightsDDL)
         CREATE TABLE registry_replica(
             replica BLOB PRIMARY KEY NOT NULL, device_key BLOB NOT NULL) STRICT, WITHOUT ROWID;
@@ -48,7 +53,7 @@ public final class SQLiteLog: HubLog {
         """
     /// "KLOG" in ASCII.
     private static let applicationID: Int64 = 0x4B4C_4F47
-    private static let format: Int64 = 3
+    private static let format: Int64 = 4
 
     /// - Parameters:
     ///   - newEpoch: 16 random bytes for a new log; an existing one keeps its own.
@@ -78,7 +83,9 @@ public final class SQLiteLog: HubLog {
 
     private static func upgrade(_ sql: StatementCache, from format: Int64) throws {
         if format < 2 { try addTree(sql) }
-        try addRights(sql)
+        if format < 3 { try addRights(sql) }
+        // What came with format 4: new keys, of the centre and of devices.
+        try sql.execute("\(keyDDL) ALTER TABLE registry_device ADD COLUMN replaces BLOB;")
     }
 
     /// What came with format 3: rights, and rulings, whose entries are told apart by what they strike.

@@ -48,19 +48,23 @@ extension Hub {
     }
 
     /// `POST /v1/enroll`. Without a proof it only says who the centre is, so that the device can check the code's pin
-    /// before it shows anything; with one it enters the device. The same code with the same key gives the same answer.
+    /// before it shows anything; with one it enters the device, and with the signature of a device's key until now it
+    /// enters its new one. The same request by the same key gets the same answer.
     public func enroll(_ request: WireEnrollRequest) throws -> WireEnrollResponse {
         var response = WireEnrollResponse()
         response.rootKey = Data(identity.rootKey.bytes)
         response.servingCertificate = identity.certificate
         response.timeMs = now()
-        guard !request.proof.isEmpty else { return response }
+        guard !request.proof.isEmpty || !request.replaces.isEmpty else { return response }
         let key = try PublicKey(bytes: request.deviceKey)
         guard let replica = ReplicaID(bytes: request.replica) else {
             throw ProtocolError(.malformed, "the replica id has a wrong length")
         }
         try log.write { transaction in
-            let cell = try admit(request, key: key, replica: replica, transaction)
+            let cell =
+                request.replaces.isEmpty
+                ? try admit(request, key: key, replica: replica, transaction)
+                : try replace(request, key: key, replica: replica, transaction)
             response.cell = cell
             response.cellName = try transaction.cellName(cell) ?? cell
         }
@@ -123,7 +127,8 @@ extension Hub {
     }
 
     func addDevice(
-        _ device: RegisteredDevice, countersignature: [UInt8], _ transaction: any HubTransaction
+        _ device: RegisteredDevice, countersignature: [UInt8], replacement: [UInt8] = [],
+        _ transaction: any HubTransaction
     ) throws {
         guard try transaction.device(device.key.bytes) == nil else { return }
         try transaction.addDevice(device)
@@ -132,6 +137,8 @@ extension Hub {
         wire.cell = device.cell
         wire.name = device.name
         wire.countersignature = Data(countersignature)
+        wire.replaces = Data(device.replaces?.bytes ?? [])
+        wire.replacement = Data(replacement)
         try state(.deviceAdded(wire), in: transaction)
     }
 
@@ -169,7 +176,11 @@ extension Hub {
 
     /// Appends an entry and signs it.
     func append(_ entry: NewEntry, in transaction: any HubTransaction) throws -> EntryProof {
-        try transaction.append(entry) { epoch, hash in
+        guard try isOwnKey(transaction) else {
+            throw HubError(
+                .keyReplaced, "the centre was given a new key meanwhile; try again", recovery: .retry)
+        }
+        return try transaction.append(entry) { epoch, hash in
             try EntryProof.sign(hash, epoch: epoch, with: identity.servingKey)
         }
     }

@@ -123,7 +123,7 @@ public final class CentreView: Sendable {
         guard !response.entries.isEmpty else { return nil }
         let cursors = outbox.cursors
         var follower = LogFollower(
-            servingKey: hub.identity.servingKey.publicKey, organisation: hub.identity.organisation,
+            serving: try hub.log.read { try hub.servingKeys($0) }, organisation: hub.identity.organisation,
             cursors: cursors, knownKey: { [store] in try store.deviceKey(of: $0) })
         var delivery = try follower.follow(response.entries, epoch: Array(response.epoch))
         try follower.agree(with: response.heads)

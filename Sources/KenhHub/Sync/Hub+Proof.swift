@@ -80,6 +80,13 @@ extension Hub {
         }
     }
 
+    /// Begins a new life of the log, which was put back from an older copy: whoever followed the one before compares
+    /// what he has with it, and hands back what it lacks.
+    public func beginEpoch() throws { try log.write { try openNewEpoch(after: $0.epoch, $0) } }
+
+    /// How many entries the log has.
+    public func size() throws -> UInt64 { try log.size() }
+
     /// Begins a new life of the log, and says in the log itself how far the one before had come.
     func openEpoch(_ epoch: [UInt8], after before: [UInt8], _ transaction: any HubTransaction) throws {
         let size = try transaction.size

@@ -18,6 +18,7 @@ extension Hub {
         try refuseRevoked(key)
         return try log.write { transaction in
             var response = WireReconcileResponse()
+            try learn(request.certificates, transaction)
             try openEpochIfRewound(request, transaction)
             try takeBackRegistry(request.handedBack, transaction)
             guard let device = try transaction.device(key.bytes) else {
@@ -50,7 +51,7 @@ extension Hub {
         let before = try transaction.epoch
         for wire in request.places.flatMap(\.newest) {
             // What is not signed proves nothing, and is no reason to serve its sender less.
-            guard let proof = try? EntryProof(wire), proof.isGood(by: identity.servingKey.publicKey),
+            guard let proof = try? EntryProof(wire), proof.isGood(by: try servingKeys(transaction)),
                 try isLost(proof, transaction)
             else { continue }
             isRewound = true
@@ -63,7 +64,7 @@ extension Hub {
         if isRewound { try openNewEpoch(after: before, transaction) }
     }
 
-    private func openNewEpoch(after before: [UInt8], _ transaction: any HubTransaction) throws {
+    func openNewEpoch(after before: [UInt8], _ transaction: any HubTransaction) throws {
         var random = makeRandom()
         try openEpoch(random.next().bigEndianBytes + random.next().bigEndianBytes, after: before, transaction)
     }
@@ -79,7 +80,7 @@ extension Hub {
     /// Whether the log once had more than it has, or other than it has, by its own word.
     private func isLost(checkpoint note: String, _ transaction: any HubTransaction) throws -> Bool {
         guard !note.isEmpty, let note = try? SignedNote(decoding: note),
-            let checkpoint = try? Checkpoint(note, servingKey: identity.servingKey.publicKey),
+            let checkpoint = try? Checkpoint(note, keys: servingKeys(transaction)),
             let epoch = checkpoint.epoch,
             checkpoint.origin == Checkpoint.origin(organisation: identity.organisation, epoch: epoch)
         else { return false }
@@ -121,7 +122,9 @@ extension Hub {
             let admission = BlockAdmission(hub: self, sender: key.bytes, transaction: transaction)
             var count = items.count { $0.hasRegistry }
             for item in items where item.hasBlock {
-                let proof = Hash256(bytes: item.proof.objectHash).flatMap { goodProof(item.proof, of: $0) }
+                let proof = try Hash256(bytes: item.proof.objectHash).flatMap {
+                    try goodProof(item.proof, of: $0, transaction)
+                }
                 let verdict = try admission.receipt(for: item.block, proof: proof).verdict
                 if verdict == .accepted || verdict == .alreadyHad { count += 1 }
             }
@@ -134,11 +137,11 @@ extension Hub {
             let object = Hashing.sha256(domain: .registry, Array(item.registry.statement))
             if try transaction.contains(object) { continue }
             let statement: WireRegistryStatement = try item.registry.verified(
-                by: identity.servingKey.publicKey, domain: .registryStatement)
+                by: servingKeys(transaction), domain: .registryStatement)
             guard statement.organisation.elementsEqual(identity.organisation.bytes) else {
                 throw ProtocolError(.wrongOrganisation, "a registry statement is for another organisation")
             }
-            let acceptedAt = goodProof(item.proof, of: object)?.acceptedAtMilliseconds ?? now()
+            let acceptedAt = try goodProof(item.proof, of: object, transaction)?.acceptedAtMilliseconds ?? now()
             try enter(statement, acceptedAt: acceptedAt, transaction)
             _ = try append(
                 NewEntry(
@@ -157,7 +160,9 @@ extension Hub {
         case .deviceAdded(let device):
             let key = try PublicKey(bytes: device.key)
             if try transaction.device(key.bytes) == nil {
-                try transaction.addDevice(RegisteredDevice(key: key, cell: device.cell, name: device.name))
+                let replaces = device.replaces.isEmpty ? nil : try PublicKey(bytes: device.replaces)
+                try transaction.addDevice(
+                    RegisteredDevice(key: key, cell: device.cell, name: device.name, replaces: replaces))
             }
         case .replicaAdded(let added):
             guard let replica = ReplicaID(bytes: added.replica) else {
@@ -174,13 +179,16 @@ extension Hub {
             try transaction.addGrant(Grant(grant, statedAtMilliseconds: acceptedAt))
         // It is history: what the log's life is now was decided before it came back.
         case .epochOpened: break
+        case .servingKeyAdded(let added): try enter(certificate: added.certificate, transaction)
         case nil: throw ProtocolError(.unsupportedVersion, "a registry statement needs a newer Kenh")
         }
     }
 
-    private func goodProof(_ wire: WireEntryProof, of object: Hash256) -> EntryProof? {
+    private func goodProof(
+        _ wire: WireEntryProof, of object: Hash256, _ transaction: any HubTransaction
+    ) throws -> EntryProof? {
         guard let proof = try? EntryProof(wire), proof.object == object,
-            proof.isGood(by: identity.servingKey.publicKey)
+            proof.isGood(by: try servingKeys(transaction))
         else { return nil }
         return proof
     }
@@ -199,7 +207,7 @@ extension Hub {
                 response.receipts.append(try admission.receipt(for: item.block))
                 continue
             }
-            let proof = goodProof(item.proof, of: object)
+            let proof = try goodProof(item.proof, of: object, transaction)
             if let proof { try openEpochIfLost(proof, transaction) }
             if let known = try transaction.acceptance(of: object) {
                 response.receipts.append(BlockAdmission.alreadyHad(try join(proof, known, transaction)))

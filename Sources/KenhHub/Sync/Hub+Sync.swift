@@ -18,6 +18,7 @@ extension Hub {
             let admission = BlockAdmission(hub: self, sender: device.key.bytes, transaction: transaction)
             for block in request.blocks { _ = try admission.receipt(for: block) }
         }
+        try retireReplaced(by: device)
         var response = WireSyncResponse()
         if !request.blocks.isEmpty || !request.replica.isEmpty {
             response.receipts = try take(request, from: device)

@@ -43,4 +43,6 @@ public enum Limits {
     public static let cursorsPerRequest = 100_000
     /// Of one channel's log, in a request that compares logs.
     public static let placesPerChannel = 64
+    /// Certificates of a centre: a new key each year for a lifetime.
+    public static let servingKeys = 64
 }

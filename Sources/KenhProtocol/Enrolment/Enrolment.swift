@@ -6,4 +6,11 @@ public enum Enrolment {
     public static func claim(organisation: Hash256, key: PublicKey, replica: ReplicaID) -> [UInt8] {
         organisation.bytes + key.bytes + replica.bytes
     }
+
+    /// What a device signs with the key that it gives up: fingerprint, that key, the new one, and the new one's replica.
+    public static func replacement(
+        organisation: Hash256, of old: PublicKey, by key: PublicKey, replica: ReplicaID
+    ) -> [UInt8] {
+        organisation.bytes + old.bytes + key.bytes + replica.bytes
+    }
 }

@@ -6,6 +6,8 @@ public enum SignatureDomain: String, Sendable, CaseIterable {
     case registryStatement = "kenh-v1 registry statement"
     case servingCertificate = "kenh-v1 serving certificate"
     case enrolment = "kenh-v1 enrolment"
+    /// A device's key until now, over the one that takes its place.
+    case deviceReplacement = "kenh-v1 device replacement"
     /// The centre's, over the epoch and hash of an entry of its log.
     case logEntry = "kenh-v1 log entry"
     /// The centre's, over a whole audit file.

@@ -49,8 +49,8 @@ public struct EntryProof: Sendable, Equatable {
         try servingKey.sign(epoch + entryHash.bytes, domain: .logEntry)
     }
 
-    public func isGood(by servingKey: PublicKey) -> Bool {
-        servingKey.verifies(signature, of: epoch + entryHash.bytes, domain: .logEntry)
+    public func isGood(by keys: ServingKeys) -> Bool {
+        keys.verifies(signature, of: epoch + entryHash.bytes, domain: .logEntry)
     }
 }
 

@@ -38,8 +38,23 @@ public struct ServingCertificate: Sendable, Equatable {
         guard wire.organisation.elementsEqual(root.organisationFingerprint.bytes) else {
             throw ProtocolError(.wrongOrganisation, "the centre's certificate is for another organisation")
         }
+        try self.init(wire, organisation: root.organisationFingerprint)
+    }
+
+    /// One whose signature was found good before.
+    ///
+    /// - Throws: ``ProtocolError``: `malformed`, `badKey`.
+    public init(unverified statement: WireSignedStatement) throws(ProtocolError) {
+        let wire = try WireCoding.decode(WireServingCertificate.self, from: Array(statement.statement))
+        guard let organisation = Hash256(bytes: wire.organisation) else {
+            throw ProtocolError(.malformed, "a certificate names no organisation")
+        }
+        try self.init(wire, organisation: organisation)
+    }
+
+    private init(_ wire: WireServingCertificate, organisation: Hash256) throws(ProtocolError) {
         self.init(
-            organisation: root.organisationFingerprint, servingKey: try PublicKey(bytes: wire.servingKey),
+            organisation: organisation, servingKey: try PublicKey(bytes: wire.servingKey),
             notBeforeMilliseconds: wire.notBeforeMs, notAfterMilliseconds: wire.notAfterMs, name: wire.name)
     }
 }
@@ -57,7 +72,12 @@ extension WireSignedStatement {
 
     /// The statement, once its signature was found good.
     public func verified<M: Message>(by key: PublicKey, domain: SignatureDomain) throws(ProtocolError) -> M {
-        guard key.verifies(signature, of: Array(statement), domain: domain) else {
+        try verified(by: ServingKeys(key), domain: domain)
+    }
+
+    /// The statement, once it was found to be signed by one of the keys.
+    public func verified<M: Message>(by keys: ServingKeys, domain: SignatureDomain) throws(ProtocolError) -> M {
+        guard keys.verifies(signature, of: Array(statement), domain: domain) else {
             throw ProtocolError(.badSignature, "a statement is not signed by whom it should be")
         }
         do { return try M(serializedBytes: statement) } catch {

@@ -61,8 +61,14 @@ public struct Checkpoint: Sendable, Equatable {
 
     /// - Throws: ``ProtocolError`` with code `malformed`, or `badSignature` where the key did not sign it for its origin.
     public init(_ note: SignedNote, servingKey: PublicKey) throws(ProtocolError) {
+        try self.init(note, keys: ServingKeys(servingKey))
+    }
+
+    /// One that was made under any of the keys.
+    public init(_ note: SignedNote, keys: ServingKeys) throws(ProtocolError) {
         try self.init(text: note.text)
-        guard note.isSigned(by: SignedNote.Signer(name: origin, key: servingKey)) else {
+        let name = origin
+        guard ([keys.current] + keys.earlier).contains(where: { note.isSigned(by: .init(name: name, key: $0)) }) else {
             throw ProtocolError(.badSignature, "the centre did not sign this checkpoint of its log")
         }
     }

@@ -428,6 +428,14 @@ public nonisolated struct WireRegistryStatement: Sendable {
     set {what = .granted(newValue)}
   }
 
+  public var servingKeyAdded: WireServingKeyAdded {
+    get {
+      if case .servingKeyAdded(let v)? = what {return v}
+      return WireServingKeyAdded()
+    }
+    set {what = .servingKeyAdded(newValue)}
+  }
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public nonisolated enum OneOf_What: Equatable, Sendable {
@@ -438,6 +446,7 @@ public nonisolated struct WireRegistryStatement: Sendable {
     case deviceRevoked(WireDeviceRevoked)
     case roleDefined(WireRoleDefined)
     case granted(WireGranted)
+    case servingKeyAdded(WireServingKeyAdded)
 
   }
 
@@ -474,6 +483,12 @@ public nonisolated struct WireDeviceAdded: Sendable {
 
   /// by the device's key, over its enrolment
   public var countersignature: Data = Data()
+
+  /// 32 bytes: the key that this one takes the place of; empty: it came with a code
+  public var replaces: Data = Data()
+
+  /// by the key that is replaced, over fingerprint, both keys and the replica
+  public var replacement: Data = Data()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -587,6 +602,29 @@ public nonisolated struct WireEpochOpened: Sendable {
   public init() {}
 }
 
+/// From this entry on the centre signs with another key.
+public nonisolated struct WireServingKeyAdded: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// ServingCertificate, by the root key
+  public var certificate: WireSignedStatement {
+    get {_certificate ?? WireSignedStatement()}
+    set {_certificate = newValue}
+  }
+  /// Returns true if `certificate` has been explicitly set.
+  public var hasCertificate: Bool {self._certificate != nil}
+  /// Clears the value of `certificate`. Subsequent reads from it will return its default value.
+  public mutating func clearCertificate() {self._certificate = nil}
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _certificate: WireSignedStatement? = nil
+}
+
 /// Made by the organisation's root key, which stays off line.
 public nonisolated struct WireServingCertificate: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
@@ -634,6 +672,12 @@ public nonisolated struct WireEnrollRequest: Sendable {
   /// by the device's key, over the same
   public var countersignature: Data = Data()
 
+  /// 32 bytes: the device's key until now, instead of a code; then there is no proof
+  public var replaces: Data = Data()
+
+  /// by that key, over fingerprint, both keys and the replica
+  public var replacement: Data = Data()
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -668,6 +712,38 @@ public nonisolated struct WireEnrollResponse: Sendable {
   public init() {}
 
   fileprivate var _servingCertificate: WireSignedStatement? = nil
+}
+
+/// What it takes to know the centre again, also after a year.
+public nonisolated struct WireKeysResponse: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// 32 bytes
+  public var rootKey: Data = Data()
+
+  /// ServingCertificates: that of the key of now first, then earlier ones
+  public var certificates: [WireSignedStatement] = []
+
+  public var timeMs: Int64 = 0
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct WireTimeResponse: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// the centre's clock
+  public var timeMs: Int64 = 0
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
 }
 
 public nonisolated struct WireSyncRequest: Sendable {
@@ -915,6 +991,9 @@ public nonisolated struct WireReconcileRequest: Sendable {
   /// the newest that the device keeps, with the places
   public var checkpoint: String = String()
 
+  /// of the centre's keys, where the device knows more than one
+  public var certificates: [WireSignedStatement] = []
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -1117,6 +1196,7 @@ public nonisolated struct WireAuditOrganisation: Sendable {
   /// 32 bytes
   public var rootKey: Data = Data()
 
+  /// of the key of now
   public var servingCertificate: WireSignedStatement {
     get {_servingCertificate ?? WireSignedStatement()}
     set {_servingCertificate = newValue}
@@ -1125,6 +1205,9 @@ public nonisolated struct WireAuditOrganisation: Sendable {
   public var hasServingCertificate: Bool {self._servingCertificate != nil}
   /// Clears the value of `servingCertificate`. Subsequent reads from it will return its default value.
   public mutating func clearServingCertificate() {self._servingCertificate = nil}
+
+  /// of those that it replaced, newest first
+  public var earlierCertificates: [WireSignedStatement] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -1593,7 +1676,7 @@ nonisolated extension WireSignedStatement: SwiftProtobuf.Message, SwiftProtobuf.
 
 nonisolated extension WireRegistryStatement: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".RegistryStatement"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}organisation\0\u{3}cell_added\0\u{3}device_added\0\u{3}replica_added\0\u{3}epoch_opened\0\u{3}device_revoked\0\u{3}role_defined\0\u{1}granted\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}organisation\0\u{3}cell_added\0\u{3}device_added\0\u{3}replica_added\0\u{3}epoch_opened\0\u{3}device_revoked\0\u{3}role_defined\0\u{1}granted\0\u{3}serving_key_added\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1693,6 +1776,19 @@ nonisolated extension WireRegistryStatement: SwiftProtobuf.Message, SwiftProtobu
           self.what = .granted(v)
         }
       }()
+      case 9: try {
+        var v: WireServingKeyAdded?
+        var hadOneofValue = false
+        if let current = self.what {
+          hadOneofValue = true
+          if case .servingKeyAdded(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.what = .servingKeyAdded(v)
+        }
+      }()
       default: break
       }
     }
@@ -1734,6 +1830,10 @@ nonisolated extension WireRegistryStatement: SwiftProtobuf.Message, SwiftProtobu
     case .granted?: try {
       guard case .granted(let v)? = self.what else { preconditionFailure() }
       try visitor.visitSingularMessageField(value: v, fieldNumber: 8)
+    }()
+    case .servingKeyAdded?: try {
+      guard case .servingKeyAdded(let v)? = self.what else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 9)
     }()
     case nil: break
     }
@@ -1785,7 +1885,7 @@ nonisolated extension WireCellAdded: SwiftProtobuf.Message, SwiftProtobuf._Messa
 
 nonisolated extension WireDeviceAdded: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".DeviceAdded"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}key\0\u{1}cell\0\u{1}name\0\u{1}countersignature\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}key\0\u{1}cell\0\u{1}name\0\u{1}countersignature\0\u{1}replaces\0\u{1}replacement\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1797,6 +1897,8 @@ nonisolated extension WireDeviceAdded: SwiftProtobuf.Message, SwiftProtobuf._Mes
       case 2: try { try decoder.decodeSingularStringField(value: &self.cell) }()
       case 3: try { try decoder.decodeSingularStringField(value: &self.name) }()
       case 4: try { try decoder.decodeSingularBytesField(value: &self.countersignature) }()
+      case 5: try { try decoder.decodeSingularBytesField(value: &self.replaces) }()
+      case 6: try { try decoder.decodeSingularBytesField(value: &self.replacement) }()
       default: break
       }
     }
@@ -1815,6 +1917,12 @@ nonisolated extension WireDeviceAdded: SwiftProtobuf.Message, SwiftProtobuf._Mes
     if !self.countersignature.isEmpty {
       try visitor.visitSingularBytesField(value: self.countersignature, fieldNumber: 4)
     }
+    if !self.replaces.isEmpty {
+      try visitor.visitSingularBytesField(value: self.replaces, fieldNumber: 5)
+    }
+    if !self.replacement.isEmpty {
+      try visitor.visitSingularBytesField(value: self.replacement, fieldNumber: 6)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -1823,6 +1931,8 @@ nonisolated extension WireDeviceAdded: SwiftProtobuf.Message, SwiftProtobuf._Mes
     if lhs.cell != rhs.cell {return false}
     if lhs.name != rhs.name {return false}
     if lhs.countersignature != rhs.countersignature {return false}
+    if lhs.replaces != rhs.replaces {return false}
+    if lhs.replacement != rhs.replacement {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -2053,6 +2163,40 @@ nonisolated extension WireEpochOpened: SwiftProtobuf.Message, SwiftProtobuf._Mes
   }
 }
 
+nonisolated extension WireServingKeyAdded: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".ServingKeyAdded"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}certificate\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularMessageField(value: &self._certificate) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._certificate {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: WireServingKeyAdded, rhs: WireServingKeyAdded) -> Bool {
+    if lhs._certificate != rhs._certificate {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
 nonisolated extension WireServingCertificate: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".ServingCertificate"
   public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}organisation\0\u{3}serving_key\0\u{3}not_before_ms\0\u{3}not_after_ms\0\u{1}name\0")
@@ -2105,7 +2249,7 @@ nonisolated extension WireServingCertificate: SwiftProtobuf.Message, SwiftProtob
 
 nonisolated extension WireEnrollRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".EnrollRequest"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}protocol\0\u{3}code_id\0\u{3}device_key\0\u{1}replica\0\u{3}device_name\0\u{1}proof\0\u{1}countersignature\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}protocol\0\u{3}code_id\0\u{3}device_key\0\u{1}replica\0\u{3}device_name\0\u{1}proof\0\u{1}countersignature\0\u{1}replaces\0\u{1}replacement\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -2120,6 +2264,8 @@ nonisolated extension WireEnrollRequest: SwiftProtobuf.Message, SwiftProtobuf._M
       case 5: try { try decoder.decodeSingularStringField(value: &self.deviceName) }()
       case 6: try { try decoder.decodeSingularBytesField(value: &self.proof) }()
       case 7: try { try decoder.decodeSingularBytesField(value: &self.countersignature) }()
+      case 8: try { try decoder.decodeSingularBytesField(value: &self.replaces) }()
+      case 9: try { try decoder.decodeSingularBytesField(value: &self.replacement) }()
       default: break
       }
     }
@@ -2147,6 +2293,12 @@ nonisolated extension WireEnrollRequest: SwiftProtobuf.Message, SwiftProtobuf._M
     if !self.countersignature.isEmpty {
       try visitor.visitSingularBytesField(value: self.countersignature, fieldNumber: 7)
     }
+    if !self.replaces.isEmpty {
+      try visitor.visitSingularBytesField(value: self.replaces, fieldNumber: 8)
+    }
+    if !self.replacement.isEmpty {
+      try visitor.visitSingularBytesField(value: self.replacement, fieldNumber: 9)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -2158,6 +2310,8 @@ nonisolated extension WireEnrollRequest: SwiftProtobuf.Message, SwiftProtobuf._M
     if lhs.deviceName != rhs.deviceName {return false}
     if lhs.proof != rhs.proof {return false}
     if lhs.countersignature != rhs.countersignature {return false}
+    if lhs.replaces != rhs.replaces {return false}
+    if lhs.replacement != rhs.replacement {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -2211,6 +2365,76 @@ nonisolated extension WireEnrollResponse: SwiftProtobuf.Message, SwiftProtobuf._
     if lhs._servingCertificate != rhs._servingCertificate {return false}
     if lhs.cell != rhs.cell {return false}
     if lhs.cellName != rhs.cellName {return false}
+    if lhs.timeMs != rhs.timeMs {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireKeysResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".KeysResponse"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}root_key\0\u{1}certificates\0\u{3}time_ms\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularBytesField(value: &self.rootKey) }()
+      case 2: try { try decoder.decodeRepeatedMessageField(value: &self.certificates) }()
+      case 3: try { try decoder.decodeSingularInt64Field(value: &self.timeMs) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.rootKey.isEmpty {
+      try visitor.visitSingularBytesField(value: self.rootKey, fieldNumber: 1)
+    }
+    if !self.certificates.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.certificates, fieldNumber: 2)
+    }
+    if self.timeMs != 0 {
+      try visitor.visitSingularInt64Field(value: self.timeMs, fieldNumber: 3)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: WireKeysResponse, rhs: WireKeysResponse) -> Bool {
+    if lhs.rootKey != rhs.rootKey {return false}
+    if lhs.certificates != rhs.certificates {return false}
+    if lhs.timeMs != rhs.timeMs {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireTimeResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".TimeResponse"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}time_ms\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularInt64Field(value: &self.timeMs) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.timeMs != 0 {
+      try visitor.visitSingularInt64Field(value: self.timeMs, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: WireTimeResponse, rhs: WireTimeResponse) -> Bool {
     if lhs.timeMs != rhs.timeMs {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
@@ -2659,7 +2883,7 @@ nonisolated extension WireProofResponse: SwiftProtobuf.Message, SwiftProtobuf._M
 
 nonisolated extension WireReconcileRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".ReconcileRequest"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}protocol\0\u{1}replica\0\u{1}places\0\u{3}handed_back\0\u{1}checkpoint\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}protocol\0\u{1}replica\0\u{1}places\0\u{3}handed_back\0\u{1}checkpoint\0\u{1}certificates\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -2672,6 +2896,7 @@ nonisolated extension WireReconcileRequest: SwiftProtobuf.Message, SwiftProtobuf
       case 3: try { try decoder.decodeRepeatedMessageField(value: &self.places) }()
       case 4: try { try decoder.decodeRepeatedMessageField(value: &self.handedBack) }()
       case 5: try { try decoder.decodeSingularStringField(value: &self.checkpoint) }()
+      case 6: try { try decoder.decodeRepeatedMessageField(value: &self.certificates) }()
       default: break
       }
     }
@@ -2693,6 +2918,9 @@ nonisolated extension WireReconcileRequest: SwiftProtobuf.Message, SwiftProtobuf
     if !self.checkpoint.isEmpty {
       try visitor.visitSingularStringField(value: self.checkpoint, fieldNumber: 5)
     }
+    if !self.certificates.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.certificates, fieldNumber: 6)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -2702,6 +2930,7 @@ nonisolated extension WireReconcileRequest: SwiftProtobuf.Message, SwiftProtobuf
     if lhs.places != rhs.places {return false}
     if lhs.handedBack != rhs.handedBack {return false}
     if lhs.checkpoint != rhs.checkpoint {return false}
+    if lhs.certificates != rhs.certificates {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -3026,7 +3255,7 @@ nonisolated extension WireAuditRecord: SwiftProtobuf.Message, SwiftProtobuf._Mes
 
 nonisolated extension WireAuditOrganisation: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".AuditOrganisation"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}root_key\0\u{3}serving_certificate\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}root_key\0\u{3}serving_certificate\0\u{3}earlier_certificates\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -3036,6 +3265,7 @@ nonisolated extension WireAuditOrganisation: SwiftProtobuf.Message, SwiftProtobu
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularBytesField(value: &self.rootKey) }()
       case 2: try { try decoder.decodeSingularMessageField(value: &self._servingCertificate) }()
+      case 3: try { try decoder.decodeRepeatedMessageField(value: &self.earlierCertificates) }()
       default: break
       }
     }
@@ -3052,12 +3282,16 @@ nonisolated extension WireAuditOrganisation: SwiftProtobuf.Message, SwiftProtobu
     try { if let v = self._servingCertificate {
       try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
     } }()
+    if !self.earlierCertificates.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.earlierCertificates, fieldNumber: 3)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   public static func ==(lhs: WireAuditOrganisation, rhs: WireAuditOrganisation) -> Bool {
     if lhs.rootKey != rhs.rootKey {return false}
     if lhs._servingCertificate != rhs._servingCertificate {return false}
+    if lhs.earlierCertificates != rhs.earlierCertificates {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

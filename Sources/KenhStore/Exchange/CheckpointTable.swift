@@ -17,11 +17,11 @@ public struct KeptCheckpoint: Sendable, Equatable {
         self.isContradicted = isContradicted
     }
 
-    /// - Throws: ``ProtocolError`` unless the serving key signed it.
+    /// - Throws: ``ProtocolError`` unless one of the keys signed it.
     public init(
-        note: String, servingKey: PublicKey, atMilliseconds: Int64, isContradicted: Bool = false
+        note: String, keys: ServingKeys, atMilliseconds: Int64, isContradicted: Bool = false
     ) throws(ProtocolError) {
-        let checkpoint = try Checkpoint(try SignedNote(decoding: note), servingKey: servingKey)
+        let checkpoint = try Checkpoint(try SignedNote(decoding: note), keys: keys)
         self.init(
             checkpoint: checkpoint, note: note, atMilliseconds: atMilliseconds, isContradicted: isContradicted)
     }

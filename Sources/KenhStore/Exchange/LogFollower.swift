@@ -6,7 +6,7 @@ import KenhProtocol
 /// signed by the centre and blocks by their devices, and makes a delivery of them. Nothing of a response that fails
 /// a check is taken.
 public struct LogFollower {
-    private let servingKey: PublicKey
+    private let serving: ServingKeys
     private let organisation: Hash256
     private var cursors: [String: ChannelCursor]
     private var keys: [ReplicaID: PublicKey] = [:]
@@ -16,10 +16,10 @@ public struct LogFollower {
 
     /// - Parameter knownKey: the device key of a replica that an earlier delivery brought.
     public init(
-        servingKey: PublicKey, organisation: Hash256, cursors: [ChannelCursor],
+        serving: ServingKeys, organisation: Hash256, cursors: [ChannelCursor],
         knownKey: @escaping (ReplicaID) throws -> PublicKey?
     ) {
-        self.servingKey = servingKey
+        self.serving = serving
         self.organisation = organisation
         // A channel that was written here and never exchanged has a cursor, but no place in the log.
         self.cursors = Dictionary(cursors.filter { $0.sequence > 0 }.map { ($0.channel, $0) }) { $1 }
@@ -46,7 +46,7 @@ public struct LogFollower {
         moved = Set(entries.map(\.channel))
         delivery.cursors = cursors.values.filter { moved.contains($0.channel) }.sorted { $0.channel < $1.channel }
         // Each hash covers those before it, so the newest of a channel speaks for all.
-        for cursor in delivery.cursors where cursor.proof?.isGood(by: servingKey) != true {
+        for cursor in delivery.cursors where cursor.proof?.isGood(by: serving) != true {
             throw ProtocolError(.badSignature, "the centre did not sign its log's entries")
         }
         return delivery
@@ -115,7 +115,7 @@ public struct LogFollower {
         guard entry.channel == ChannelName.registry,
             Hashing.sha256(domain: .registry, Array(entry.registry.statement)) == proof.object
         else { throw ProtocolError(.brokenLink, "a registry entry carries another statement than it names") }
-        let statement: WireRegistryStatement = try entry.registry.verified(by: servingKey, domain: .registryStatement)
+        let statement: WireRegistryStatement = try entry.registry.verified(by: serving, domain: .registryStatement)
         guard statement.organisation.elementsEqual(organisation.bytes) else {
             throw ProtocolError(.wrongOrganisation, "a registry entry is for another organisation")
         }
@@ -149,7 +149,7 @@ public struct LogFollower {
         case .roleDefined(let role): return [.role(try Role(role, statedAtMilliseconds: milliseconds))]
         case .granted(let grant): return [.grant(try Grant(grant, statedAtMilliseconds: milliseconds))]
         // It tells whoever reads the log; a device learns the epoch from the answers.
-        case .epochOpened, .deviceRevoked, nil: return []
+        case .epochOpened, .deviceRevoked, .servingKeyAdded, nil: return []
         }
     }
 }

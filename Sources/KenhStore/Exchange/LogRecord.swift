@@ -34,10 +34,14 @@ public struct LogRecord: Sendable {
     public let ownStatements: [Delivery.Statement]
     /// The newest of the centre's log.
     public let checkpoint: KeptCheckpoint?
+    /// Of the centre's keys, where it has had several: one that was restored may have forgotten some.
+    public let certificates: [WireSignedStatement]
 
     public init(
-        replica: ReplicaID, channels: [Channel], ownStatements: [Delivery.Statement], checkpoint: KeptCheckpoint? = nil
+        replica: ReplicaID, channels: [Channel], ownStatements: [Delivery.Statement], checkpoint: KeptCheckpoint? = nil,
+        certificates: [WireSignedStatement] = []
     ) {
+        self.certificates = certificates
         self.checkpoint = checkpoint
         self.replica = replica
         self.channels = channels

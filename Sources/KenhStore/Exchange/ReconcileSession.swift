@@ -75,6 +75,7 @@ public struct ReconcileSession: Sendable {
         request.places = record.channels.map(\.wire)
         request.handedBack = record.ownStatements.map(\.wire)
         request.checkpoint = record.checkpoint?.note ?? ""
+        request.certificates = record.certificates
         return .send(request)
     }
 

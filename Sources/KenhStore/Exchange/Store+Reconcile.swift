@@ -11,8 +11,14 @@ extension Store {
                 replica: try core.replica(of: identity),
                 channels: try core.channels.all.map { try Self.record(of: $0, statements, core) },
                 ownStatements: Self.own(statements, of: identity.key.publicKey),
-                checkpoint: try CheckpointTable(sql: core.sql).newest())
+                checkpoint: try CheckpointTable(sql: core.sql).newest(),
+                certificates: try Self.severalCertificates(core))
         }
+    }
+
+    private static func severalCertificates(_ core: StoreCore) throws -> [WireSignedStatement] {
+        let all = try CentreFacts.certificates { try core.meta.value($0) }?.signed ?? []
+        return all.count > 1 ? all : []
     }
 
     private static func record(
@@ -56,7 +62,7 @@ extension Store {
             case .cellAdded(let added): added.code == cell
             case .deviceAdded(let added): added.key.elementsEqual(key.bytes)
             case .replicaAdded(let added): added.deviceKey.elementsEqual(key.bytes)
-            case .epochOpened, .deviceRevoked, .roleDefined, .granted, nil: false
+            case .epochOpened, .deviceRevoked, .roleDefined, .granted, .servingKeyAdded, nil: false
             }
         }.map(\.0)
     }

@@ -55,7 +55,7 @@ public struct TreeView {
     }
 
     private func checkpoint(_ note: String, epoch: [UInt8], _ at: Int64) throws -> KeptCheckpoint {
-        let shown = try KeptCheckpoint(note: note, servingKey: servingKey, atMilliseconds: at)
+        let shown = try KeptCheckpoint(note: note, keys: ServingKeys(servingKey), atMilliseconds: at)
         guard shown.checkpoint.origin == Checkpoint.origin(organisation: organisation, epoch: epoch) else {
             throw ProtocolError(.brokenLink, "the centre's checkpoint is of another log")
         }

@@ -319,6 +319,7 @@ public final class Store: Sendable {
     }
 
     func sealer(_ core: StoreCore, _ identity: StoreIdentity) throws(StoreError) -> Sealer {
+        try core.check(identity.key.publicKey)
         let identity = StoreIdentity(
             organisation: identity.organisation, replica: try core.replica(of: identity), key: identity.key)
         return try Sealer(core: core, identity: identity, now: now, random: makeRandom())

@@ -103,6 +103,15 @@ final class StoreCore {
         return ReplicaID(bytes: bytes) ?? identity.replica
     }
 
+    static let deviceKeyName = "device_key"
+
+    /// What another process sealed under the key that this one still has would be refused by everybody.
+    func check(_ key: PublicKey) throws(StoreError) {
+        guard case .blob(let bytes) = try meta.value(Self.deviceKeyName), bytes != key.bytes else { return }
+        throw StoreError(
+            .keyReplaced, "this device was given a new key meanwhile", advice: "try again", recovery: .retry)
+    }
+
     /// After a rollback nothing in memory can be trusted.
     func forget() { dataVersion = -1 }
 

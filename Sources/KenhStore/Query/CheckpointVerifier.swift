@@ -10,17 +10,16 @@ struct CheckpointVerifier {
         defer { read.reset() }
         var notes: [String] = []
         while try read.step() { notes.append(read.string(0)) }
-        var key: PublicKey?
-        if case .blob(let bytes) = try core.meta.value("serving_key") { key = try? PublicKey(bytes: bytes) }
-        for (number, note) in notes.enumerated() where !Self.isGood(note, key) {
+        let keys = try CentreFacts(meta: core.meta).keys()
+        for (number, note) in notes.enumerated() where !Self.isGood(note, keys) {
             report.add("checkpoint \(number + 1) of the centre's log is not the one that it signed")
         }
     }
 
-    /// - Parameter key: nil before the store has joined, and where another program keeps it.
-    private static func isGood(_ note: String, _ key: PublicKey?) -> Bool {
+    /// - Parameter keys: nil before the store has joined, and where another program keeps it.
+    private static func isGood(_ note: String, _ keys: ServingKeys?) -> Bool {
         guard let signed = try? SignedNote(decoding: note) else { return false }
-        guard let key else { return (try? Checkpoint(text: signed.text)) != nil }
-        return (try? Checkpoint(signed, servingKey: key)) != nil
+        guard let keys else { return (try? Checkpoint(text: signed.text)) != nil }
+        return (try? Checkpoint(signed, keys: keys)) != nil
     }
 }

@@ -24,22 +24,22 @@ struct DamagedStore {
         return Dictionary(lines) { $1 }
     }
 
-    /// The registry's statements that the centre's key signed.
-    func statements(servingKey: PublicKey) -> [Delivery.Statement] {
+    /// The registry's statements that the centre signed.
+    func statements(signedBy keys: ServingKeys) -> [Delivery.Statement] {
         file.lines("SELECT proof, statement FROM kenh_statement ORDER BY sequence") { read in
-            guard let proof = EntryProof(stored: read.array(0)), proof.isGood(by: servingKey) else { return nil }
+            guard let proof = EntryProof(stored: read.array(0)), proof.isGood(by: keys) else { return nil }
             let signed = try WireCoding.decode(WireSignedStatement.self, from: read.array(1))
-            let _: WireRegistryStatement = try signed.verified(by: servingKey, domain: .registryStatement)
+            let _: WireRegistryStatement = try signed.verified(by: keys, domain: .registryStatement)
             guard proof.object == Hashing.sha256(domain: .registry, Array(signed.statement)) else { return nil }
             return Delivery.Statement(proof: proof, signed: signed)
         }
     }
 
-    /// Checkpoints that the centre's key signed.
-    func checkpoints(servingKey: PublicKey) -> [KeptCheckpoint] {
+    /// Checkpoints that the centre signed.
+    func checkpoints(signedBy keys: ServingKeys) -> [KeptCheckpoint] {
         file.lines("SELECT note, at, is_contradicted FROM kenh_checkpoint ORDER BY number") { read in
             try KeptCheckpoint(
-                note: read.string(0), servingKey: servingKey, atMilliseconds: read.int(1),
+                note: read.string(0), keys: keys, atMilliseconds: read.int(1),
                 isContradicted: read.int(2) != 0)
         }
     }

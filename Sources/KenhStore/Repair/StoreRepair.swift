@@ -35,11 +35,7 @@ public struct StoreRepair {
     ) throws(StoreError) {
         damaged = try DamagedStore(path: path)
         let facts = damaged.facts()
-        guard case .blob(let root) = facts["root_key"], let rootKey = try? PublicKey(bytes: root),
-            case .blob(let certificate) = facts["serving_certificate"],
-            let wire = try? WireCoding.decode(WireSignedStatement.self, from: certificate),
-            let servingKey = (try? ServingCertificate(wire, root: rootKey))?.servingKey
-        else {
+        guard let certificates = CentreFacts.certificates({ facts[$0] ?? .null }) else {
             throw StoreError(
                 .corrupt, "the store cannot even say who it is", advice: "keep the file, and join again in a new folder"
             )
@@ -47,11 +43,11 @@ public struct StoreRepair {
         store = try Store(path: newPath, schema: schema, mustExist: false, clock: clock, random: random)
         var generator = random()
         let identity = StoreIdentity(
-            organisation: rootKey.organisationFingerprint, replica: .random(using: &generator), key: key)
+            organisation: certificates.root.organisationFingerprint, replica: .random(using: &generator), key: key)
         try keep(facts, identity)
         // The root key vouches for it in the certificate; what lies beside that may be damaged.
-        if facts["serving_key"] != nil { try store.setFact("serving_key", .blob(servingKey.bytes)) }
-        do { try rebuild(identity, servingKey) } catch { throw StoreError(wrapping: error) }
+        if facts[CentreFacts.keyName] != nil { try store.keep(certificates) }
+        do { try rebuild(identity, certificates.keys) } catch { throw StoreError(wrapping: error) }
     }
 
     private func keep(_ facts: [String: Value], _ identity: StoreIdentity) throws(StoreError) {
@@ -62,11 +58,11 @@ public struct StoreRepair {
         try store.setFact(StoreCore.replicaKey, .blob(identity.replica.bytes))
     }
 
-    private mutating func rebuild(_ identity: StoreIdentity, _ servingKey: PublicKey) throws {
-        let statements = damaged.statements(servingKey: servingKey)
+    private mutating func rebuild(_ identity: StoreIdentity, _ keys: ServingKeys) throws {
+        let statements = damaged.statements(signedBy: keys)
         var delivery = Delivery(registry: try statements.flatMap { try LogFollower.facts(of: $0) })
         delivery.statements = statements
-        delivery.checkpoints = damaged.checkpoints(servingKey: servingKey)
+        delivery.checkpoints = damaged.checkpoints(signedBy: keys)
         _ = try store.take(delivery, as: identity)
         let store = store
         func isGood(_ block: Block) -> Bool {
@@ -79,7 +75,7 @@ public struct StoreRepair {
         var batch: [Delivery.Item] = []
         var bytes = 0
         report.damagedBlocks = try damaged.forEachBlock(isGood: isGood) { block, proof in
-            let isProved = proof.map { $0.object == block.hash && $0.isGood(by: servingKey) } ?? false
+            let isProved = proof.map { $0.object == block.hash && $0.isGood(by: keys) } ?? false
             batch.append(
                 Delivery.Item(
                     hash: block.hash, block: block, acceptance: isProved ? try proof.map { try .init($0) } : nil))

@@ -124,7 +124,7 @@ extension Simulation {
             }, nonce: { [unowned self] in lines[at].random.next() },
             received: { [unowned self] in try lines[at].received($0) })
         var sync = CellSync(
-            store: try cell.store(), identity: cell.identity, centre: centre.servingKey, link: link,
+            store: try cell.store(), identity: cell.identity, centre: ServingKeys(centre.servingKey), link: link,
             clock: { cell.clock.milliseconds })
         sync.options.upLimitBytes = up
         sync.options.downLimitBytes = down

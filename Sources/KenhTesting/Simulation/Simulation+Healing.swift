@@ -58,7 +58,7 @@ extension Simulation {
             return try centre.answer($0, from: cell.identity.key.publicKey)
         }
         let sync = CellSync(
-            store: try cell.store(), identity: cell.identity, centre: centre.servingKey, link: link,
+            store: try cell.store(), identity: cell.identity, centre: ServingKeys(centre.servingKey), link: link,
             clock: { cell.clock.milliseconds })
         let report = try sync.run()
         try noteChannels(cell)

@@ -22,11 +22,13 @@ struct Central: AsyncParsableCommand {
               kenh central grant CB3 plan/KH1 --role writer --home /srv/kenh
               kenh central device revoke laptop-CB3 --reason "stolen" --home /srv/kenh
               kenh central quarantine list --home /srv/kenh
+              kenh central restore /media/disk/kenh-2026-11-20 --home /srv/kenh
+              kenh central key rotate --root-key /media/stick/root.key --home /srv/kenh
               kenh central serve --home /srv/kenh
             """,
         subcommands: [
             Init.self, Serve.self, Cell.self, Device.self, Channel.self, Grant.self, Revoke.self, Role.self,
-            Quarantine.self,
+            Quarantine.self, Key.self, Restore.self,
         ])
 
     struct Init: AsyncParsableCommand {
@@ -119,6 +121,8 @@ struct Central: AsyncParsableCommand {
             options.port = try settings.int("listen.port", in: Settings.ports, default: options.port)
             options.tls = try Self.tls(settings)
             let (_, hub, view) = try home.openCentre()
+            let lock = try HomeLock(home)
+            defer { withExtendedLifetime(lock) {} }
             let logger = Log.make("kenh.centre")
             let portFile = portFile
             let server = CentreServer(hub: hub, view: view, options: options, logger: logger) { port in
@@ -207,6 +211,8 @@ struct Central: AsyncParsableCommand {
 /// Makes a centre's folder: keys first, the store's role last, so that what was cut short is not taken for a centre, and
 /// can be done again.
 struct CentreSetup {
+    static let certificateMilliseconds: Int64 = 10 * 366 * 86_400_000
+
     let home: Home
     let name: String
 
@@ -221,12 +227,10 @@ struct CentreSetup {
         let now = Store.wallClock()
         let certificate = try ServingCertificate(
             organisation: organisation, servingKey: serving.publicKey, notBeforeMilliseconds: now,
-            notAfterMilliseconds: now + 10 * 366 * 86_400_000, name: name
+            notAfterMilliseconds: now + Self.certificateMilliseconds, name: name
         ).signed(by: root)
         let store = try Store(path: home.storePath, schema: Programme.schema)
-        try store.setFact("root_key", .blob(root.publicKey.bytes))
-        try store.setFact("serving_key", .blob(serving.publicKey.bytes))
-        try store.setFact("serving_certificate", .blob(try WireCoding.encode(certificate)))
+        try store.keep(ServingCertificates([certificate], root: root.publicKey))
         try store.setFact("replica", .blob(ReplicaID.random(using: &random).bytes))
         try store.setFact("name", .text(name))
         try store.setFact("role", .text(Home.Role.centre.rawValue))

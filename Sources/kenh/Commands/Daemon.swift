@@ -39,7 +39,7 @@ struct Daemon: AsyncParsableCommand {
         let logger = Log.make("kenh.cell")
         logger.info("syncing", metadata: ["cell": "\(cell.code)", "centre": "\(cell.url)"])
         let daemon = CellDaemon(schedule: schedule, cancellation: cancellation, logger: logger) {
-            cell.sync()
+            try cell.sync()
         }
         try await ServiceGroup(
             services: [daemon], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger
@@ -52,9 +52,8 @@ struct CellHome: Sendable {
     let store: Store
     let code: String
     let url: String
-    private let identity: StoreIdentity
-    private let link: CentreLink
-    private let centre: PublicKey
+    private let home: Home
+    private let transport: CurlTransport
 
     /// - Parameter store: the home's own where it is not given.
     init(
@@ -68,13 +67,29 @@ struct CellHome: Sendable {
         }
         self.url = url
         code = try store.fact("cell").string ?? "?"
-        identity = try home.identity(store)
-        centre = try home.servingKey(store)
-        let transport = try CurlTransport(try settings.curl(baseURL: url), cancellation: cancellation)
-        let client = CentreClient(
-            transport: transport, key: identity.key, organisation: identity.organisation, clock: Store.wallClock)
-        link = CentreLink(client: client, centre: centre)
+        self.home = home
+        transport = try CurlTransport(try settings.curl(baseURL: url), cancellation: cancellation)
+        _ = try sync()
     }
 
-    func sync() -> CellSync { CellSync(store: store, identity: identity, centre: centre, link: link) }
+    func client(_ key: SigningKey) throws -> CentreClient {
+        CentreClient(
+            transport: transport, key: key,
+            organisation: try home.certificates(store).root.organisationFingerprint, clock: Store.wallClock)
+    }
+
+    /// With the keys of now: another process may have replaced this device's, and the centre may have replaced its own.
+    func sync() throws -> CellSync {
+        let (identity, known) = (try home.identity(store), try home.certificates(store))
+        let client = try client(identity.key)
+        var sync = CellSync(
+            store: store, identity: identity, centre: known.keys,
+            link: CentreLink(client: client, centre: known.keys.current))
+        sync.renew = { [store] in
+            guard let renewed = try client.renewed(known) else { return nil }
+            try store.keep(renewed)
+            return (renewed.keys, CentreLink(client: client, centre: renewed.keys.current))
+        }
+        return sync
+    }
 }

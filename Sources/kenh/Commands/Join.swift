@@ -81,9 +81,10 @@ struct Joining {
             try keep(key, replica)
         }
         let store = try Store(path: home.storePath, schema: Programme.schema)
-        try store.setFact("root_key", .blob(root.bytes))
-        try store.setFact("serving_key", .blob(centre.servingKey.bytes))
-        try store.setFact("serving_certificate", .blob(try WireCoding.encode(response.servingCertificate)))
+        // The log may be signed by earlier keys of the centre's, too.
+        try store.keep(
+            ServingCertificates([response.servingCertificate], root: root).joined(
+                with: try client.certificates(root: root).signed))
         try store.setFact("replica", .blob(replica.bytes))
         try store.setFact("centre_url", .text(url))
         try store.setFact("name", .text(centre.name))

@@ -33,6 +33,8 @@ struct Repair: ParsableCommand {
         var entries: Int?
         var damagedEntries: Int?
         var kept: [String] = []
+
+        mutating func keep(_ path: String?) { kept += [path].compactMap { $0 } }
     }
 
     func run() throws {
@@ -58,7 +60,7 @@ struct Repair: ParsableCommand {
                     + "The cells hand back what it lacks when they sync.")
         }
         lines += result.kept.map { "The damaged file is kept as \($0)." }
-        return lines.isEmpty ? "Everything is whole; nothing was changed." : lines.joined(separator: "\\n")
+        return lines.isEmpty ? "Everything is whole; nothing was changed." : lines.joined(separator: "\n")
     }
 
     private func progress(_ text: String) {
@@ -82,7 +84,7 @@ struct Repair: ParsableCommand {
     private func repairStore(_ home: Home, _ result: inout Result) throws {
         let key = try SecretFile.read(home.deviceKeyPath)
         let path = home.storePath + ".repaired"
-        Self.remove(path)
+        ReplacedFile.remove(path)
         progress("making the store anew")
         var repair = try StoreRepair(damaged: home.storePath, newPath: path, schema: Programme.schema, key: key)
         if repair.report.damagedBlocks > 0, try home.role(repair.store) == .cell, !withoutCentre {
@@ -104,7 +106,7 @@ struct Repair: ParsableCommand {
         result.damagedBlocks = repair.report.damagedBlocks
         result.pendingChanges = repair.report.pendingChanges
         result.damagedPendingChanges = repair.report.damagedPendingChanges
-        result.kept.append(try Self.exchange(home.storePath, for: path))
+        result.keep(try ReplacedFile.exchange(home.storePath, for: path, keptAs: "damaged"))
     }
 
     // MARK: the log
@@ -117,7 +119,7 @@ struct Repair: ParsableCommand {
 
     private func repairLog(_ home: Home, _ store: Store, _ result: inout Result) throws {
         let path = home.logPath + ".repaired"
-        Self.remove(path)
+        ReplacedFile.remove(path)
         progress("making the log anew")
         let repair = try LogRepair(
             damaged: home.logPath, newPath: path, identity: try home.hubIdentity(store),
@@ -125,29 +127,8 @@ struct Repair: ParsableCommand {
         Progress.clear()
         result.entries = repair.report.entries + repair.report.movedEntries
         result.damagedEntries = repair.report.damagedEntries
-        result.kept.append(try Self.exchange(home.logPath, for: path))
+        result.keep(try ReplacedFile.exchange(home.logPath, for: path, keptAs: "damaged"))
         // The centre's own tables have what cells may not.
         try home.openCentre().view.catchUp()
-    }
-
-    /// Removes a file that is being made, and its journal.
-    private static func remove(_ path: String) {
-        for file in [path, path + "-journal"] { try? FileManager.default.removeItem(atPath: file) }
-    }
-
-    /// - Returns: where the damaged file is now.
-    private static func exchange(_ path: String, for new: String) throws -> String {
-        var kept = path + ".damaged"
-        var number = 1
-        while FileManager.default.fileExists(atPath: kept) {
-            number += 1
-            kept = "\(path).damaged-\(number)"
-        }
-        try? FileManager.default.moveItem(atPath: path + "-journal", toPath: kept + "-journal")
-        // All that was in it is in the file by now.
-        try? FileManager.default.removeItem(atPath: new + "-journal")
-        try FileManager.default.moveItem(atPath: path, toPath: kept)
-        try FileManager.default.moveItem(atPath: new, toPath: path)
-        return kept
     }
 }

@@ -37,7 +37,7 @@ struct Sync: AsyncParsableCommand {
         let store = try home.openStore()
         if try home.role(store) == .centre { return try catchUp(home) }
         let cell = try CellHome(home, settings: try Settings(home: home))
-        var sync = cell.sync()
+        var sync = try cell.sync()
         if StandardError.isTerminal, !output.json {
             sync.progress = { Progress.show("\($0.sentChanges) sent, \($0.mergedChanges) merged") }
         }

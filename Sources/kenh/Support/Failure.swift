@@ -52,7 +52,7 @@ struct Failure: Error {
     private static func exit(_ code: StoreError.Code) -> Exit {
         switch code {
         case .notFound: .noInput
-        case .busy: .tryAgain
+        case .busy, .keyReplaced: .tryAgain
         case .diskFull, .readOnly, .io, .notDurable: .disk
         case .schema: .configuration
         case .notADatabase, .notAStore, .newerVersion, .corrupt, .refusedValue, .malformedBlock, .brokenChain,
@@ -86,6 +86,7 @@ struct Failure: Error {
         case .cellUnknown, .deviceUnknown, .roleUnknown: .noInput
         case .cellExists, .badCellCode, .badChannel, .badRole: .badData
         case .logMismatch: .refused
+        case .keyReplaced: .configuration
         case .notInitialised, .alreadyInitialised: .configuration
         case .unavailable, .diskFull: .disk
         }

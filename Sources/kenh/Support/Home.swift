@@ -14,7 +14,8 @@ import KenhStore
 /// | `device.key` | this device's key |
 /// | `log.db` | the centre's log and registry |
 /// | `keys/root.key` | the organisation's root key, to be taken off line |
-/// | `keys/serving.key` | the key that signs the centre's answers |
+/// | `keys/serving.key` | the key that signs the centre's answers; `….next` while it is being replaced |
+/// | `lock` | held while a centre serves |
 /// | `kenh.yaml` | settings, where there are any |
 struct Home {
     enum Role: String { case cell, centre }
@@ -63,8 +64,8 @@ struct Home {
             throw unknownSelf
         }
         return StoreIdentity(
-            organisation: try certificate(store).organisation, replica: replica,
-            key: try SecretFile.read(deviceKeyPath))
+            organisation: try certificates(store).root.organisationFingerprint, replica: replica,
+            key: try SecretFile.current(deviceKeyPath, is: try store.deviceKey()))
     }
 
     private var unknownSelf: Failure {
@@ -74,32 +75,27 @@ struct Home {
     }
 
     /// The root key signed the serving key: where either was damaged, this shows it.
-    private func certificate(_ store: Store) throws -> ServingCertificate {
-        guard case .blob(let root) = try store.fact("root_key"), case .blob(let key) = try store.fact("serving_key"),
-            case .blob(let bytes) = try store.fact("serving_certificate"), let rootKey = try? PublicKey(bytes: root),
-            let wire = try? WireCoding.decode(WireSignedStatement.self, from: bytes),
-            let certificate = try? ServingCertificate(wire, root: rootKey), certificate.servingKey.bytes == key
-        else { throw unknownSelf }
-        return certificate
+    func certificates(_ store: Store) throws -> ServingCertificates {
+        guard let certificates = try store.centreCertificates() else { throw unknownSelf }
+        return certificates
     }
 
-    func servingKey(_ store: Store) throws -> PublicKey { try certificate(store).servingKey }
-
     func hub(_ store: Store) throws -> Hub {
-        let identity = try hubIdentity(store)
-        return Hub(
-            log: try SQLiteLog(path: logPath, newEpoch: Self.newEpoch()), identity: identity, clock: Store.wallClock)
+        let hub = Hub(
+            log: try SQLiteLog(path: logPath, newEpoch: Self.newEpoch()), identity: try hubIdentity(store),
+            clock: Store.wallClock, readIdentity: { try hubIdentity(store) })
+        try hub.stateServingKey()
+        return hub
     }
 
     func hubIdentity(_ store: Store) throws -> HubIdentity {
-        guard case .blob(let root) = try store.fact("root_key"),
-            case .blob(let certificate) = try store.fact("serving_certificate")
-        else { throw Failure(.configuration, "there is no centre at \(path); make one with kenh central init") }
-        let key = try SecretFile.read(servingKeyPath)
-        guard try self.certificate(store).servingKey == key.publicKey else { throw unknownSelf }
-        return HubIdentity(
-            rootKey: try PublicKey(bytes: root),
-            certificate: try WireCoding.decode(WireSignedStatement.self, from: certificate), servingKey: key)
+        guard try store.fact("root_key") != .null else {
+            throw Failure(.configuration, "there is no centre at \(path); make one with kenh central init")
+        }
+        let certificates = try certificates(store)
+        let key = try SecretFile.current(servingKeyPath, is: certificates.newest.servingKey)
+        guard let identity = HubIdentity(certificates, servingKey: key) else { throw unknownSelf }
+        return identity
     }
 
     static func newEpoch() -> [UInt8] {

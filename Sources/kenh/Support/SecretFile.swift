@@ -37,6 +37,19 @@ enum SecretFile {
         return key
     }
 
+    /// Where a key is kept until it takes the place of the one at `path`.
+    static func next(_ path: String) -> String { path + ".next" }
+
+    /// The key at `path`. Where a change of keys was cut short after the store had taken the new one, it is finished.
+    /// - Parameter wanted: which the store says that it is; nil where it does not say.
+    static func current(_ path: String, is wanted: PublicKey?) throws -> SigningKey {
+        guard let wanted, FileManager.default.fileExists(atPath: next(path)) else { return try read(path) }
+        let following = try read(next(path))
+        guard following.publicKey == wanted else { return try read(path) }
+        guard rename(next(path), path) == 0 else { throw cannotWrite(path) }
+        return following
+    }
+
     static func read(_ path: String) throws -> SigningKey {
         guard let data = FileManager.default.contents(atPath: path) else {
             throw Failure(.noInput, "the key file \(path) is missing or may not be read; restore it from a backup")

@@ -120,7 +120,8 @@ struct BenchCell {
         let client = CentreClient(
             transport: transport, key: identity.key, organisation: organisation, clock: Store.wallClock)
         let key = centre.hub.identity.servingKey.publicKey
-        cell = CellSync(store: store, identity: identity, centre: key, link: CentreLink(client: client, centre: key))
+        cell = CellSync(
+            store: store, identity: identity, centre: ServingKeys(key), link: CentreLink(client: client, centre: key))
     }
 
     func sync() throws {
