@@ -9,7 +9,7 @@ SEEDS ?= 1
 STEP ?= A1
 PROFILE_ROWS ?= 10000
 
-.PHONY: demo demo-stop test test-all conformance bench profile build setup lint format proto fuzz fuzz-build fuzz-corpus asan tsan mutants soak sim
+.PHONY: demo demo-stop test test-all conformance bench profile build setup lint format proto fuzz fuzz-build fuzz-corpus asan tsan mutants soak sim load
 
 ## Play a month of an organisation: one centre, five cells (SEED=n, KEEP=1, KENH_LANG=en).
 demo: build
@@ -83,6 +83,13 @@ repro-%: build
 ## Work through the soak column of the reliability table (MINUTES=60, needs root for ext4), see Tests/README.md.
 soak: build
 	Tests/Soak/soak.py --minutes $(or $(MINUTES),60)
+
+## Many cells that come back after an outage, all at once (CELLS=1000 CHANGES=50 CONNECTIONS=64): speed, waiting, memory of
+## the centre, and that nothing is lost.
+load: setup
+	$(SWIFT) build -c release --product kenh-load
+	.build/release/kenh-load --cells $(or $(CELLS),1000) --changes $(or $(CHANGES),50) \
+	    --connections $(or $(CONNECTIONS),64)
 
 TARGET ?= block
 SECONDS_EACH = $(or $(SECONDS),60)

@@ -113,6 +113,14 @@ let package = Package(
             path: "Tests/Benchmarks/kenh-bench",
             swiftSettings: settings),
         .executableTarget(
+            name: "kenh-load",
+            dependencies: [
+                "KenhMerge", "KenhProtocol", "KenhStore", "KenhCell", "KenhHub", "KenhHTTP", "KenhTesting", lifecycle,
+                logging, unixSignals,
+            ],
+            path: "Tests/Load/kenh-load",
+            swiftSettings: settings),
+        .executableTarget(
             name: "kenh-sim", dependencies: ["KenhTesting"], path: "Tests/Simulator/kenh-sim", swiftSettings: settings),
 
         tests("KenhMergeTests", ["KenhMerge", "KenhTesting"]),

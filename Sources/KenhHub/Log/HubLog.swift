@@ -194,7 +194,10 @@ public protocol HubTransaction: MerkleNodes {
     func contains(_ object: Hash256) throws -> Bool
     func block(_ hash: Hash256) throws -> LoggedBlock?
     func block(pinnedBy pin: ReplicaPin, channel: String) throws -> LoggedBlock?
+    /// In the order of the channels' names.
     func heads() throws -> [LogHead]
+    /// Of channels by their names, or by what their names begin with and `*`; each once, in the order of their names.
+    func heads(among channels: [String]) throws -> [LogHead]
     func entryHash(channel: String, sequence: UInt64) throws -> Hash256?
     /// Entries after a sequence, in order, until `limitBytes` of payload are reached (at least one).
     func entries(channel: String, after sequence: UInt64, limitBytes: Int) throws -> [StoredEntry]

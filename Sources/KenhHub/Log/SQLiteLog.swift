@@ -280,9 +280,26 @@ struct SQLiteLogTransaction: HubTransaction {
             isGroupEnd: read.isNull(4) ? nil : read.int(4) != 0)
     }
 
-    func heads() throws -> [LogHead] {
-        let read = try sql("SELECT channel, sequence, entry_hash FROM log_head ORDER BY channel")
+    func heads() throws -> [LogHead] { try heads(from: "", to: "\u{7F}") }
+
+    func heads(among channels: [String]) throws -> [LogHead] {
+        var found: [String: LogHead] = [:]
+        for name in channels {
+            let (from, to) = name.hasSuffix("*") ? (String(name.dropLast()), "\(name.dropLast())\u{7F}") : (name, name)
+            for head in try heads(from: from, to: to) { found[head.channel] = head }
+        }
+        return found.values.sorted { $0.channel.utf8.lexicographicallyPrecedes($1.channel.utf8) }
+    }
+
+    /// Names are printable ASCII: all that begin alike stand before the same with 7F behind it.
+    private func heads(from: String, to: String) throws -> [LogHead] {
+        let read = try sql(
+            """
+            SELECT channel, sequence, entry_hash FROM log_head WHERE channel BETWEEN ? AND ? ORDER BY channel
+            """)
         defer { read.reset() }
+        read.bind(1, copying: from)
+        read.bind(2, copying: to)
         var heads: [LogHead] = []
         while try read.step() {
             guard let hash = Hash256(bytes: read.bytes(2)) else { continue }

@@ -84,6 +84,14 @@ extension Hub {
     /// what he has with it, and hands back what it lacks.
     public func beginEpoch() throws { try log.write { try openNewEpoch(after: $0.epoch, $0) } }
 
+    /// Where a channel's log ends, and in which life of it; sequence 0 where nothing is in it.
+    public func head(of channel: String) throws -> (head: LogHead, epoch: [UInt8]) {
+        try log.read { transaction in
+            let head = try transaction.heads(among: [channel]).first
+            return (head ?? LogHead(channel: channel, sequence: 0, entryHash: .zero), try transaction.epoch)
+        }
+    }
+
     /// How many entries the log has.
     public func size() throws -> UInt64 { try log.size() }
 

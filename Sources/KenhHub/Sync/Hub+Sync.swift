@@ -102,7 +102,10 @@ extension Hub {
         let asked = request.downLimitBytes == 0 ? Self.downLimitBytes : Int(request.downLimitBytes)
         var budget = min(max(asked, 1), Self.downLimitBytes)
         let rights = try transaction.rights(of: device.cell)
-        let readable = try transaction.heads().filter { rights.role(of: device.cell, in: $0.channel).reads }
+        let known = try rights.channelsToRead(by: device.cell).map { try transaction.heads(among: $0) }
+        let readable = try (known ?? transaction.heads()).filter {
+            rights.role(of: device.cell, in: $0.channel).reads
+        }
         let heads = readable.sorted { $0.channel == ChannelName.registry && $1.channel != $0.channel }
         for head in heads {
             let (place, isCovered) = cursors[head.channel] ?? (0, false)

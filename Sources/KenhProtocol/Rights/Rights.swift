@@ -71,9 +71,22 @@ public struct Rights: Sendable, Equatable {
     public func role(of cell: String, in channel: String) -> Role {
         guard !cell.isEmpty, channel != ChannelName.registry else { return .writer }
         let grant = grants.filter { $0.covers(cell: cell, channel: channel) }.max { $0.exactness < $1.exactness }
-        guard let grant else { return .writer }
-        // Of a role that was never defined nothing is known to be allowed.
-        return Role.builtIn.first { $0.name == grant.role } ?? roles[grant.role] ?? .none
+        return grant.map { role(named: $0.role) } ?? .writer
+    }
+
+    /// Of a role that was never defined nothing is known to be allowed.
+    private func role(named name: String) -> Role {
+        Role.builtIn.first { $0.name == name } ?? roles[name] ?? .none
+    }
+
+    /// Among which channels those are that a cell may read: names, and beginnings of names with `*`. So that a sync need
+    /// not look at those of a thousand others.
+    /// - Returns: nil where channels that nobody spoke of are open to the cell.
+    public func channelsToRead(by cell: String) -> [String]? {
+        guard !cell.isEmpty else { return nil }
+        let own = grants.filter { $0.cell == cell || $0.cell == Grant.everyCell }
+        guard own.contains(where: { $0.prefix?.isEmpty == true }) else { return nil }
+        return own.filter { role(named: $0.role).reads }.map(\.channel) + [ChannelName.registry]
     }
 
     /// What a cell's block has that the cell may not write; nil where it may write all.

@@ -3,9 +3,6 @@ import KenhTesting
 
 // kenh-sim [SEED [STEPS [SEEDS]]]: plays an organisation's life from a seed, or that of so many seeds from this one.
 
-// A failing seed is told before its history is made short.
-setvbuf(stdout, nil, _IOLBF, 0)
-
 let arguments = CommandLine.arguments.dropFirst().map { UInt64($0) }
 guard arguments.count <= 3, !arguments.contains(nil) else {
     FileHandle.standardError.write(Data("usage: kenh-sim [SEED [STEPS [SEEDS]]]\n".utf8))
@@ -31,6 +28,8 @@ for outcome in outcomes {
 print("\(events) steps; faults: \(faults)")
 let failed = outcomes.filter { $0.failure != nil }
 if let first = failed.first {
+    // Told before its history is made short, which takes minutes.
+    fflush(nil)
     print("\(failed.count) of \(outcomes.count) seeds failed; the first of them in short:")
     print(SimulationRun.story(plan(first.seed), attempts: 150))
     exit(1)
