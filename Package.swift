@@ -126,11 +126,14 @@ let package = Package(
         tests("KenhMergeTests", ["KenhMerge", "KenhTesting"]),
         tests("KenhProtocolTests", ["KenhMerge", "KenhProtocol", "KenhTesting", crypto]),
         tests("KenhStoreTests", ["KenhMerge", "KenhProtocol", "KenhStore", "KenhTesting", grdb]),
-        tests("KenhCellTests", ["KenhCell", "KenhMerge", "KenhProtocol", "KenhStore", "KenhTesting"]),
+        tests("KenhCellTests", ["KenhCell", "KenhMerge", "KenhProtocol", "KenhStore", "KenhTesting", logging]),
         tests("KenhHubTests", ["KenhCell", "KenhHub", "KenhMerge", "KenhProtocol", "KenhStore", "KenhTesting"]),
         tests(
             "KenhHTTPTests",
-            ["KenhHTTP", "KenhHub", "KenhProtocol", "KenhTesting", hummingbird, hummingbirdTesting, httpTypes]),
+            [
+                "KenhCell", "KenhHTTP", "KenhHub", "KenhProtocol", "KenhStore", "KenhTesting", hummingbird,
+                hummingbirdTesting, httpTypes, lifecycle,
+            ]),
         tests("KenhProgrammeTests", ["KenhProgramme", "KenhWords", "KenhStore", "KenhTesting"]),
         tests(
             "SimulationTests",

@@ -7,7 +7,8 @@ import tempfile
 from pathlib import Path
 
 from checks import (
-    answers, audits, liars, merging, random_edits, refused_blocks, refused_requests, restores, rights, trees, vectors)
+    answers, audits, liars, merging, random_edits, refused_blocks, refused_requests, restores, rights, trees, vectors,
+    waking)
 from checks.results import Results
 from checks.world import World
 
@@ -31,6 +32,7 @@ def main() -> int:
             refused_blocks.run(world)
             answers.run(world)
             trees.run(world)
+            waking.run(world)
             liars.run(world)
             restores.run(world)
             trees.run_lives(world)

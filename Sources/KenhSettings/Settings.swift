@@ -6,6 +6,7 @@ import KenhCell
 ///     kenh:
 ///       sync:
 ///         interval: 900       # seconds between syncs      KENH_SYNC_INTERVAL
+///         wake: true          # sync when others write     KENH_SYNC_WAKE
 ///       http:
 ///         proxy: http://…     # instead of http_proxy      KENH_HTTP_PROXY
 ///         ca: /path/ca.pem    # instead of the system's    KENH_HTTP_CA
@@ -75,6 +76,18 @@ public struct Settings {
             throw SettingsError("the setting kenh.\(name) has to be \(limits), not “\(text)”; correct it")
         }
         return number
+    }
+
+    /// Whether a cell lets its centre wake it.
+    public func wakes() throws(SettingsError) -> Bool { try bool("sync.wake", default: true) }
+
+    private func bool(_ name: String, default value: Bool) throws(SettingsError) -> Bool {
+        guard let text = try string(name) else { return value }
+        switch text.lowercased() {
+        case "true", "yes", "on", "1": return true
+        case "false", "no", "off", "0": return false
+        default: throw SettingsError("the setting kenh.\(name) has to be true or false, not “\(text)”; correct it")
+        }
     }
 
     /// - Parameter userAgent: name and version of the program.

@@ -29,9 +29,10 @@ struct DaemonTests {
     func silence() throws {
         let organisation = try Organisation(["CB1"])
         let cell = organisation["CB1"]
-        let silent = try SilentServer()
-        cell.line?.retarget(silent.port)
         for signal in [SIGTERM, SIGINT] {
+            // One for each: a daemon makes two calls.
+            let silent = try SilentServer()
+            cell.line?.retarget(silent.port)
             let daemon = organisation.keep(try cell.start(["daemon", "--interval", "1"]))
             #expect(silent.waitForCall())
             daemon.send(signal)

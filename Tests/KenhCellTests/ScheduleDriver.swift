@@ -21,13 +21,14 @@ struct ScheduleDriver {
 
     mutating func step() {
         moveClock()
-        switch Int.random(in: 0..<10, using: &dice) {
+        switch Int.random(in: 0..<11, using: &dice) {
         case 0...2: fireTimer()
         case 3: deliver(.syncRequested)
         case 4: deliver(.timerFired)
         case 5: deliver(.started)
         case 6...7: endSync(.success)
         case 8: endSync(.failure(retryAfterSeconds: nil))
+        case 9: deliver(.woken)
         default: endSync(.failure(retryAfterSeconds: Int.random(in: -10...100_000, using: &dice)))
         }
     }

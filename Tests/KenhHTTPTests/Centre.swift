@@ -18,8 +18,9 @@ final class Centre: Sendable {
 
     let clock = ManualClock(milliseconds: Centre.start)
     let hub: Hub
+    let log: SQLiteLog
     let appends = Mutex(0)
-    private let folder: URL
+    let folder: URL
 
     init(seed: UInt64 = 1) throws {
         folder = FileManager.default.temporaryDirectory.appending(path: "kenh-http-\(UUID().uuidString)")
@@ -30,7 +31,7 @@ final class Centre: Sendable {
             organisation: root.publicKey.organisationFingerprint, servingKey: serving.publicKey,
             notBeforeMilliseconds: 0, notAfterMilliseconds: .max, name: "Đảng bộ Trường"
         ).signed(by: root)
-        let log = try SQLiteLog(path: folder.appending(path: "log.db").path, newEpoch: [UInt8](repeating: 7, count: 16))
+        log = try SQLiteLog(path: folder.appending(path: "log.db").path, newEpoch: [UInt8](repeating: 7, count: 16))
         hub = Hub(
             log: log, identity: HubIdentity(rootKey: root.publicKey, certificate: certificate, servingKey: serving),
             clock: { [clock] in clock.milliseconds })
@@ -72,15 +73,21 @@ final class Centre: Sendable {
 
     /// The body of an answer, once its signature was found to be the centre's for just this request.
     func open(_ response: TestResponse, to message: Message) throws -> [UInt8] {
-        let body = Array(response.body.readableBytesView)
+        try open(
+            response.status.code, Array(response.body.readableBytesView), to: message,
+            field: { name in HTTPField.Name(name).flatMap { response.headers[$0] } })
+    }
+
+    func open(
+        _ status: Int, _ body: [UInt8], to message: Message, field value: (String) -> String?
+    ) throws -> [UInt8] {
         func field(_ name: String) throws -> String {
-            let name = try #require(HTTPField.Name(name))
-            return try #require(response.headers[name], "the answer has no \(name)")
+            try #require(value(name), "the answer has no \(name)")
         }
         let digest = try field("content-digest")
         try ContentDigest.verify(digest, content: body)
         let parts = ResponseParts(
-            status: response.status.code, contentType: try field("content-type"), contentDigest: digest,
+            status: status, contentType: try field("content-type"), contentDigest: digest,
             requestMethod: message.method, requestPath: message.path)
         let headers = SignatureHeaders(signatureInput: try field("signature-input"), signature: try field("signature"))
         try ResponseSignature.verify(parts, headers, key: hub.identity.servingKey.publicKey, nonce: message.nonce)

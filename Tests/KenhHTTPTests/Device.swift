@@ -49,6 +49,25 @@ final class Device: Sendable {
             ], body: body, nonce: nonce)
     }
 
+    /// A signed request for the stream.
+    func wakeMessage(
+        at milliseconds: Int64 = Centre.start, contentType: String = "", contentDigest: String = "",
+        organisation: String? = nil
+    ) throws -> Message {
+        let nonce = state.withLock { Nonce(using: &$0.random) }
+        let parts = RequestParts(
+            method: "GET", path: "/v1/wake", query: "", contentType: contentType, contentDigest: contentDigest,
+            organisation: organisation ?? self.organisation.bytes.hex)
+        let signature = try RequestSignature.sign(parts, with: key, created: milliseconds / 1000, nonce: nonce)
+        let content = [("content-type", contentType), ("content-digest", contentDigest)].filter { !$0.1.isEmpty }
+        return Message(
+            method: "GET", path: parts.path,
+            headers: content + [
+                ("kenh-organisation", parts.organisation), ("signature-input", signature.signatureInput),
+                ("signature", signature.signature),
+            ], body: nil, nonce: nonce)
+    }
+
     func enrolment(with code: EnrolmentCode) throws -> WireEnrollRequest {
         var request = WireEnrollRequest()
         request.protocol = Limits.protocolVersion

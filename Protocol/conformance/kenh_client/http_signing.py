@@ -58,15 +58,17 @@ class Request:
 
     def headers(self, key: SigningKey) -> dict[str, str]:
         """All fields of the signed request."""
-        digest = content_digest(self.body)
-        values = (self.method, self.path, "?", CONTENT_TYPE, digest, self.organisation)
+        # A request by GET has no body, and so neither type nor digest: both count as empty.
+        content = {} if self.method == "GET" else {
+            "Content-Type": CONTENT_TYPE, "Content-Digest": content_digest(self.body)}
+        values = (
+            self.method, self.path, "?", content.get("Content-Type", ""), content.get("Content-Digest", ""),
+            self.organisation)
         parameters = (
             f';created={self.created};nonce="{base64_text(self.nonce)}";keyid="{key.public.hex()}"'
             ';alg="ed25519";tag="kenh-v1"')
         base = signature_base(dict(zip(REQUEST_COMPONENTS, values)), parameters)
-        return {
-            "Content-Type": CONTENT_TYPE,
-            "Content-Digest": digest,
+        return content | {
             "Kenh-Organisation": self.organisation,
             "Signature-Input": f"kenh=({' '.join(REQUEST_COMPONENTS)}){parameters}",
             "Signature": f"kenh=:{base64_text(key.sign_untagged(base))}:",

@@ -5,12 +5,12 @@ struct CentreAnswer {
     let status: Int
     let body: [UInt8]
     let isSigned: Bool
-    private let retryAfterSeconds: Int?
+    let retryAfterSeconds: Int?
 
     /// An answer of success has to be the centre's; one of failure may come from a proxy between, and is then believed
     /// no further than that it failed.
     init(
-        _ reply: HTTPReply, method: String, path: String, nonce: Nonce, serverKey: ([UInt8]) throws -> PublicKey?
+        _ reply: HTTPReply, to call: HTTPCall, nonce: Nonce, serverKey: ([UInt8]) throws -> PublicKey?
     ) throws {
         status = reply.status
         body = reply.body
@@ -23,8 +23,8 @@ struct CentreAnswer {
             return
         }
         let parts = ResponseParts(
-            status: status, contentType: reply["content-type"] ?? "", contentDigest: digest, requestMethod: method,
-            requestPath: path)
+            status: status, contentType: reply["content-type"] ?? "", contentDigest: digest,
+            requestMethod: call.method, requestPath: call.path)
         do {
             try ContentDigest.verify(digest, content: body)
             try ResponseSignature.verify(

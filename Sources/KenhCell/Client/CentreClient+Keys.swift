@@ -49,8 +49,7 @@ extension CentreClient {
         var random = makeRandom()
         let nonce = Nonce(using: &random)
         let call = HTTPCall(method: "GET", path: path, query: [("nonce", nonce.text)], bodyLimitBytes: 1 << 20)
-        let answer = try CentreAnswer(
-            try reply(to: call), method: "GET", path: path, nonce: nonce, serverKey: key)
+        let answer = try CentreAnswer(try reply(to: call), to: call, nonce: nonce, serverKey: key)
         guard answer.status == 200 else { throw answer.failure }
         return answer.body
     }

@@ -110,36 +110,28 @@ public struct CentreClient: Sendable {
     ) throws -> [UInt8] {
         let first = try exchange(path, body, limit, offset: 0, key)
         guard first.status != 200 else { return first.body }
-        // A wrong clock is no reason to fail: the centre said in a signed answer what time it is.
-        guard let problem = first.problem, problem.code == ProtocolError.Code.staleRequest.rawValue,
-            first.isSigned || believesAnyTime
-        else { throw first.failure }
-        let (offset, isAbsurd) = problem.timeMs.subtractingReportingOverflow(clock())
-        guard !isAbsurd else { throw first.failure }
+        guard let offset = offset(in: first, believesAnyTime: believesAnyTime) else { throw first.failure }
         let second = try exchange(path, body, limit, offset: offset, key)
         guard second.status == 200 else { throw second.failure }
         return second.body
     }
 
+    /// What this clock lacks to the centre's, where an answer refuses a request for its time; nil of every other.
+    ///
+    /// A wrong clock is no reason to fail: the centre says in a signed answer what time it is.
+    func offset(in answer: CentreAnswer, believesAnyTime: Bool = false) -> Int64? {
+        guard let problem = answer.problem, problem.code == ProtocolError.Code.staleRequest.rawValue,
+            answer.isSigned || believesAnyTime
+        else { return nil }
+        let (offset, isAbsurd) = problem.timeMs.subtractingReportingOverflow(clock())
+        return isAbsurd ? nil : offset
+    }
+
     private func exchange(
         _ path: String, _ body: [UInt8], _ limit: Int, offset: Int64, _ serverKey: ([UInt8]) throws -> PublicKey?
     ) throws -> CentreAnswer {
-        var random = makeRandom()
-        let nonce = Nonce(using: &random)
-        let digest = ContentDigest.header(for: body)
-        let parts = RequestParts(
-            method: "POST", path: path, query: "", contentType: Self.contentType, contentDigest: digest,
-            organisation: organisation?.bytes.hex ?? "")
-        let signature = try RequestSignature.sign(parts, with: key, created: (clock() &+ offset) / 1000, nonce: nonce)
-        let call = HTTPCall(
-            method: "POST", path: path,
-            headers: [
-                ("Content-Type", Self.contentType), ("Content-Digest", digest),
-                (RequestParts.organisationField, parts.organisation), ("Signature-Input", signature.signatureInput),
-                ("Signature", signature.signature),
-            ], body: body, bodyLimitBytes: limit)
-        return try CentreAnswer(
-            try reply(to: call), method: "POST", path: path, nonce: nonce, serverKey: serverKey)
+        let (call, nonce) = try signed("POST", path, body: body, limit: limit, offset: offset)
+        return try CentreAnswer(try reply(to: call), to: call, nonce: nonce, serverKey: serverKey)
     }
 
     func reply(to call: HTTPCall) throws -> HTTPReply {
@@ -147,5 +139,29 @@ public struct CentreClient: Sendable {
             throw CellError(
                 .unreachable, error.message, recovery: error.recovery == .retry ? .retry : .askAPerson)
         }
+    }
+
+    /// - Parameters:
+    ///   - body: nil where the request has none, and so neither type nor digest.
+    ///   - limit: of the answer's body.
+    ///   - offset: milliseconds to add to this clock.
+    func signed(
+        _ method: String, _ path: String, body: [UInt8]?, limit: Int, offset: Int64
+    ) throws -> (call: HTTPCall, nonce: Nonce) {
+        var random = makeRandom()
+        let nonce = Nonce(using: &random)
+        let parts = RequestParts(
+            method: method, path: path, query: "", contentType: body == nil ? "" : Self.contentType,
+            contentDigest: body.map { ContentDigest.header(for: $0) } ?? "",
+            organisation: organisation?.bytes.hex ?? "")
+        let signature = try RequestSignature.sign(parts, with: key, created: (clock() &+ offset) / 1000, nonce: nonce)
+        let content = [("Content-Type", parts.contentType), ("Content-Digest", parts.contentDigest)]
+        let call = HTTPCall(
+            method: method, path: path,
+            headers: (body == nil ? [] : content) + [
+                (RequestParts.organisationField, parts.organisation), ("Signature-Input", signature.signatureInput),
+                ("Signature", signature.signature),
+            ], body: body ?? [], bodyLimitBytes: limit)
+        return (call, nonce)
     }
 }

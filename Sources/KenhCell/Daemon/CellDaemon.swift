@@ -5,22 +5,26 @@ import Logging
 import Metrics
 import ServiceLifecycle
 
-/// Keeps a cell in step with its centre, on a schedule. Between syncs it does nothing: there is one timer.
+/// Keeps a cell in step with its centre: on a schedule, and within a moment where the centre wakes it. Between syncs it
+/// does nothing: there is one timer, and a stream that is waited for.
 public struct CellDaemon: Service {
     private let makeSync: @Sendable () throws -> CellSync
     private let cancellation: Cancellation
     private let schedule: SyncSchedule.Options
+    private let wake: WakeFollower?
     private let logger: Logger
 
     /// - Parameters:
     ///   - makeSync: what one sync is run with; called on the daemon's own thread each time.
     ///   - cancellation: ends a transfer under way when the daemon is stopped.
+    ///   - wake: by what the centre wakes the cell, over a transport with the same cancellation; nil for the schedule alone.
     public init(
-        schedule: SyncSchedule.Options, cancellation: Cancellation, logger: Logger,
+        schedule: SyncSchedule.Options, cancellation: Cancellation, wake: WakeFollower? = nil, logger: Logger,
         makeSync: @escaping @Sendable () throws -> CellSync
     ) {
         self.schedule = schedule
         self.cancellation = cancellation
+        self.wake = wake
         self.logger = logger
         self.makeSync = makeSync
     }
@@ -30,40 +34,29 @@ public struct CellDaemon: Service {
         var machine = SyncSchedule(schedule)
         feed.yield(.started)
         await withGracefulShutdownHandler {
+            let following = wake.map { wake in Task { await wake.run { feed.yield(.woken) } } }
             var timer: Task<Void, Never>?
             for await event in events {
-                for effect in machine.handle(event, nowMilliseconds: Self.monotonicMilliseconds()) {
+                for effect in machine.handle(event, nowMilliseconds: MonotonicTime.milliseconds()) {
                     switch effect {
                     case .startSync:
                         timer?.cancel()
                         startSync(feed)
                     case .setTimer(let at):
                         timer?.cancel()
-                        timer = Self.timer(at: at, feed)
+                        timer = MonotonicTime.timer(at: at) { feed.yield(.timerFired) }
                     case .finished:
                         timer?.cancel()
                         feed.finish()
                     }
                 }
             }
+            cancellation.cancel()
+            wake?.stop()
+            await following?.value
         } onGracefulShutdown: {
             cancellation.cancel()
             feed.yield(.stopped)
-        }
-    }
-
-    private static let origin = ContinuousClock.now
-
-    private static func monotonicMilliseconds() -> Int64 {
-        let (seconds, attoseconds) = origin.duration(to: .now).components
-        return seconds * 1000 + attoseconds / 1_000_000_000_000_000
-    }
-
-    private static func timer(at: Int64, _ feed: AsyncStream<SyncSchedule.Event>.Continuation) -> Task<Void, Never> {
-        let wait = max(at - monotonicMilliseconds(), 0)
-        return Task {
-            do { try await Task.sleep(for: .milliseconds(wait)) } catch { return }
-            feed.yield(.timerFired)
         }
     }
 
@@ -76,10 +69,11 @@ public struct CellDaemon: Service {
     }
 
     private func sync() -> SyncSchedule.Outcome {
-        let started = Self.monotonicMilliseconds()
+        let started = MonotonicTime.milliseconds()
         do {
             let report = try makeSync().run()
-            note(report, milliseconds: Self.monotonicMilliseconds() - started)
+            wake?.synced()
+            note(report, milliseconds: MonotonicTime.milliseconds() - started)
             return report.refusals.isEmpty ? .success : .failure(retryAfterSeconds: nil)
         } catch {
             Counter(label: "kenh_cell_sync_failures").increment()

@@ -7,10 +7,15 @@ final class CurlExchange {
     private(set) var head = ReplyHead()
     private(set) var body: [UInt8] = []
     private(set) var isTooLarge = false
+    /// Gets the pieces of an event stream; false is enough of it.
+    private let take: (([UInt8]) -> Bool)?
+    private(set) var isEnough = false
+    private var lastHeard = ContinuousClock.now
     /// libcurl writes a sentence here; it must live as long as the handle points to it.
     let errorText: UnsafeMutablePointer<CChar>
 
-    init(bodyLimitBytes: Int, cancellation: Cancellation) {
+    init(bodyLimitBytes: Int, cancellation: Cancellation, take: (([UInt8]) -> Bool)? = nil) {
+        self.take = take
         self.bodyLimitBytes = max(bodyLimitBytes, 0)
         self.cancellation = cancellation
         errorText = .allocate(capacity: Int(CURL_ERROR_SIZE))
@@ -19,7 +24,18 @@ final class CurlExchange {
 
     deinit { errorText.deallocate() }
 
+    /// By a clock that goes on while the computer sleeps.
+    var quietMilliseconds: Int64 {
+        let (seconds, attoseconds) = lastHeard.duration(to: .now).components
+        return seconds * 1000 + attoseconds / 1_000_000_000_000_000
+    }
+
     private func takeBody(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        lastHeard = .now
+        if let take, head.isEventStream {
+            isEnough = !take(Array(bytes))
+            return !isEnough
+        }
         guard bytes.count <= bodyLimitBytes - body.count else {
             isTooLarge = true
             return false

@@ -8,6 +8,8 @@ struct ReplyHead {
 
     private(set) var headers: [(name: String, value: String)] = []
     private(set) var totalBytes = 0
+    /// 0 where the status line cannot be read.
+    private(set) var status = 0
     /// Whether the empty line that ends the head has come.
     private(set) var isWhole = false
 
@@ -17,6 +19,7 @@ struct ReplyHead {
         guard totalBytes <= Self.limitBytes else { return false }
         if line.starts(with: "HTTP/".utf8) {
             headers = []
+            status = Self.status(line)
             isWhole = false
         } else if line.allSatisfy({ $0 == 13 || $0 == 10 }) {
             isWhole = true
@@ -29,6 +32,20 @@ struct ReplyHead {
     /// The body's length where the reply declares it.
     var declaredBodyBytes: Int? {
         headers.last { $0.name == "content-length" }.flatMap { Int($0.value) }
+    }
+
+    /// Whether the body is server-sent events (HTML, 9.2): a success of just that type, whatever its parameters.
+    var isEventStream: Bool {
+        let type = headers.last { $0.name == "content-type" }?.value.prefix { $0 != ";" } ?? ""
+        return status == 200
+            && type.split(whereSeparator: \.isWhitespace).map { $0.lowercased() } == ["text/event-stream"]
+    }
+
+    /// "HTTP/1.1 200 OK".
+    private static func status(_ line: UnsafeRawBufferPointer) -> Int {
+        let parts = line.split(separator: UInt8(ascii: " "), omittingEmptySubsequences: true)
+        guard parts.count > 1 else { return 0 }
+        return Int(String(decoding: trimmed(parts[1]), as: UTF8.self)) ?? 0
     }
 
     /// Nil for anything that is not "name: value", folded lines (obsolete since RFC 7230) among them.

@@ -15,10 +15,12 @@ public struct CentreServer: Service {
         public var port = 7370
         /// Nil for plain HTTP, behind a proxy that speaks HTTPS or within a network that is trusted.
         public var tls: TLSFiles?
+        /// Beside those on which a device only listens.
         public var connectionLimit = 4096
         public var idleTimeoutSeconds: Int64 = 60
         /// The centre's own edits by other tools are looked for this often.
         public var viewIntervalSeconds = 2.0
+        public var wake = WakeOptions()
 
         public init() {}
     }
@@ -48,20 +50,29 @@ public struct CentreServer: Service {
             let now = Date(timeIntervalSince1970: Double(hub.now()) / 1000)
             return try HTTPServerBuilder.tls(http, tlsConfiguration: files.configuration(now: now))
         }
-        let follower = ViewFollower(view: view, intervalSeconds: options.viewIntervalSeconds, logger: logger)
+        let streams = WakeStreams(hub: hub, options: options.wake, logger: logger)
+        let follower = ViewFollower(
+            view: view, intervalSeconds: options.viewIntervalSeconds, logger: logger
+        ) { streams.wake() }
         follower.start()
         defer { follower.stop() }
-        let api = SyncAPI(hub: hub, logger: logger) { follower.wake() }
+        let api = SyncAPI(hub: hub, streams: streams, logger: logger) { follower.wake() }
         let application = Application(
             router: api.router(),
             server: server ?? http,
             configuration: .init(
                 address: .hostname(options.host, port: options.port), serverName: "kenh",
-                availableConnectionsDelegate: .maximum(options.connectionLimit, logger: logger)),
+                availableConnectionsDelegate: .maximum(
+                    options.connectionLimit + options.wake.streamLimit, logger: logger)),
             onServerRunning: { channel in await onServing(channel.localAddress?.port ?? options.port) },
             logger: logger)
-        do { try await application.run() } catch {
-            throw ServerError(error, host: options.host, port: options.port)
-        }
+        do {
+            // The server waits for answers under way, and streams are such for ever.
+            try await withGracefulShutdownHandler {
+                try await application.run()
+            } onGracefulShutdown: {
+                streams.close()
+            }
+        } catch { throw ServerError(error, host: options.host, port: options.port) }
     }
 }

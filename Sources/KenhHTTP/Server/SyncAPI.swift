@@ -6,8 +6,8 @@ import KenhProtocol
 import Logging
 import Metrics
 
-/// The sync API over a hub: `POST /v1/enroll`, `/v1/sync`, `/v1/reconcile`, `/v1/proof`, `GET /v1/keys`, `/v1/time` and
-/// `/healthz`.
+/// The sync API over a hub: `POST /v1/enroll`, `/v1/sync`, `/v1/reconcile`, `/v1/proof`, `GET /v1/keys`, `/v1/time`,
+/// `/v1/wake` and `/healthz`.
 public struct SyncAPI: Sendable {
     public static let enrollLimitBytes = 64 << 10
 
@@ -16,13 +16,23 @@ public struct SyncAPI: Sendable {
     private let logger: Logger
     /// Told after each request that may have appended to the log.
     private let onAppend: @Sendable () -> Void
+    private let streams: WakeStreams
     /// The hub's calls block on the disk; they run here, one after another, and not on the cooperative threads.
     private let queue = DispatchQueue(label: "kenh.hub")
 
     public init(hub: Hub, logger: Logger, onAppend: @escaping @Sendable () -> Void) {
+        let streams = WakeStreams(hub: hub, options: WakeOptions(), logger: logger)
+        self.init(hub: hub, streams: streams, logger: logger, onAppend: onAppend)
+    }
+
+    init(hub: Hub, streams: WakeStreams, logger: Logger, onAppend: @escaping @Sendable () -> Void) {
         self.hub = hub
+        self.streams = streams
         self.logger = logger
-        self.onAppend = onAppend
+        self.onAppend = {
+            streams.wake()
+            onAppend()
+        }
         exchange = SignedExchange(hub: hub)
     }
 
@@ -35,6 +45,7 @@ public struct SyncAPI: Sendable {
         router.post("/v1/sync") { request, _ in try await respond(to: request, sync) }
         router.post("/v1/reconcile") { request, _ in try await respond(to: request, reconcile) }
         router.post("/v1/proof") { request, _ in try await respond(to: request, proof) }
+        router.get("/v1/wake") { request, _ in try await wake(request) }
         return router
     }
 
@@ -60,6 +71,13 @@ public struct SyncAPI: Sendable {
     private func open(
         _ request: Request, limit: Int
     ) async throws -> (signed: SignedRequest, device: RegisteredDevice, body: [UInt8]) {
+        let (signed, device) = try identify(request, limit: limit)
+        return (signed, device, try await exchange.body(of: request, signed: signed, limit: limit))
+    }
+
+    private func identify(
+        _ request: Request, limit: Int
+    ) throws -> (signed: SignedRequest, device: RegisteredDevice) {
         try exchange.checkLength(of: request, limit: limit)
         var device: RegisteredDevice?
         let signed = try exchange.verify(request, allowsUnknownOrganisation: false) { keyID in
@@ -69,7 +87,19 @@ public struct SyncAPI: Sendable {
             return device.key
         }
         guard let device else { throw Self.unknownDevice }
-        return (signed, device, try await exchange.body(of: request, signed: signed, limit: limit))
+        return (signed, device)
+    }
+
+    private func wake(_ request: Request) async throws -> Response {
+        do {
+            return try await streams.open(for: try identify(request, limit: 0).device, request)
+        } catch {
+            var answer = try refusal(of: request, error)
+            if answer.status == .serviceUnavailable {
+                answer.headers[.retryAfter] = String(streams.options.retryAfterSeconds)
+            }
+            return answer
+        }
     }
 
     private func proof(_ request: Request) async throws -> (SignedRequest, [UInt8]) {
@@ -142,14 +172,16 @@ public struct SyncAPI: Sendable {
         do {
             let (signed, body) = try await handle(request)
             return try exchange.answer(body, status: .ok, to: request, nonce: signed.nonce)
-        } catch {
-            let problem = HTTPProblem(error, time: hub.now())
-            logger.notice(
-                "request refused",
-                metadata: ["path": "\(request.uri.path)", "status": "\(problem.status.code)", "reason": "\(error)"])
-            return try exchange.answer(
-                try WireCoding.encode(problem.wire), status: problem.status, to: request,
-                nonce: exchange.claimedNonce(request))
-        }
+        } catch { return try refusal(of: request, error) }
+    }
+
+    private func refusal(of request: Request, _ error: any Error) throws -> Response {
+        let problem = HTTPProblem(error, time: hub.now())
+        logger.notice(
+            "request refused",
+            metadata: ["path": "\(request.uri.path)", "status": "\(problem.status.code)", "reason": "\(error)"])
+        return try exchange.answer(
+            try WireCoding.encode(problem.wire), status: problem.status, to: request,
+            nonce: exchange.claimedNonce(request))
     }
 }

@@ -34,7 +34,11 @@ struct SignedExchange: Sendable {
             method: request.method.rawValue, path: request.uri.path,
             query: request.uri.query.map { "?" + $0 } ?? "", contentType: field("content-type", of: request),
             contentDigest: field("content-digest", of: request), organisation: organisation)
-        guard parts.contentType == Self.contentType else {
+        if request.method == .get {
+            guard parts.contentType.isEmpty, parts.contentDigest.isEmpty else {
+                throw ProtocolError(.malformed, "a request by GET has neither a content type nor a digest")
+            }
+        } else if parts.contentType != Self.contentType {
             throw ProtocolError(.malformed, "the content type has to be \(Self.contentType)")
         }
         let headers = SignatureHeaders(

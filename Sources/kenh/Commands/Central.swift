@@ -124,6 +124,13 @@ struct Central: AsyncParsableCommand {
             let lock = try HomeLock(home)
             defer { withExtendedLifetime(lock) {} }
             let logger = Log.make("kenh.centre")
+            let files = options.connectionLimit + options.wake.streamLimit + 256
+            let allowed = OpenFiles.allow(files)
+            if allowed < files {
+                logger.notice(
+                    "the system lets this process open fewer files than many cells need; raise it (ulimit -n)",
+                    metadata: ["open": "\(allowed)", "wanted": "\(files)"])
+            }
             let portFile = portFile
             let server = CentreServer(hub: hub, view: view, options: options, logger: logger) { port in
                 logger.info("serving", metadata: ["port": "\(port)"])

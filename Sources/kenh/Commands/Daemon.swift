@@ -16,11 +16,17 @@ struct Daemon: AsyncParsableCommand {
             EXAMPLES
               kenh daemon --home ~/kenh
               kenh daemon --home ~/kenh --interval 60
+              kenh daemon --home ~/kenh --no-wake
+
+            While the cell is online it syncs within a moment of somebody's change: the centre wakes it over a connection that
+            stays open. The schedule does not need that. --no-wake does without.
             """)
 
     @OptionGroup var home: HomeOptions
     @Option(help: ArgumentHelp("Seconds between syncs (900).", valueName: "seconds"))
     var interval: Int?
+    @Flag(help: "Sync by the schedule alone.")
+    var noWake = false
 
     func validate() throws {
         guard interval.map(Settings.intervalSeconds.contains) ?? true else {
@@ -32,15 +38,17 @@ struct Daemon: AsyncParsableCommand {
         let home = try home.resolve()
         var flags: [String: String] = [:]
         flags["kenh.sync.interval"] = interval.map(String.init)
+        if noWake { flags["kenh.sync.wake"] = "false" }
         let settings = try Settings(home: home, flags: flags)
+        let wakes = try settings.wakes()
         let cancellation = Cancellation()
         let schedule = try settings.schedule()
         let cell = try CellHome(home, settings: settings, cancellation: cancellation)
         let logger = Log.make("kenh.cell")
         logger.info("syncing", metadata: ["cell": "\(cell.code)", "centre": "\(cell.url)"])
-        let daemon = CellDaemon(schedule: schedule, cancellation: cancellation, logger: logger) {
-            try cell.sync()
-        }
+        let daemon = CellDaemon(
+            schedule: schedule, cancellation: cancellation, wake: wakes ? cell.wake(logger) : nil, logger: logger
+        ) { try cell.sync() }
         try await ServiceGroup(
             services: [daemon], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger
         ).run()
@@ -91,5 +99,12 @@ struct CellHome: Sendable {
             return (renewed.keys, CentreLink(client: client, centre: renewed.keys.current))
         }
         return sync
+    }
+
+    func wake(_ logger: Logger) -> WakeFollower {
+        WakeFollower(transport: transport, logger: logger) {
+            let (identity, known) = (try home.identity(store), try home.certificates(store))
+            return (try client(identity.key), known.keys.current)
+        }
     }
 }

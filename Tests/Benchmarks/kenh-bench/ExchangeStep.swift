@@ -22,18 +22,7 @@ struct ExchangeStep {
     /// - Returns: one sample for each direction; values in rows a second.
     func run() async throws -> [Sample] {
         let centre = try BenchCentre(folder: folder)
-        let (ports, feed) = AsyncStream.makeStream(of: Int.self)
-        var options = CentreServer.Options()
-        options.port = 0
-        var logger = Logger(label: "bench")
-        logger.logLevel = .error
-        let server = CentreServer(hub: centre.hub, view: centre.view, options: options, logger: logger) { port in
-            feed.yield(port)
-        }
-        let serving = Task { try await server.run() }
-        defer { serving.cancel() }
-        guard let port = await ports.first(where: { _ in true }) else { return [] }
-        return try samples(centre, port: port)
+        return try await centre.serving { try samples(centre, port: $0) }
     }
 
     private func samples(_ centre: BenchCentre, port: Int) throws -> [Sample] {
@@ -79,6 +68,7 @@ struct ExchangeStep {
 struct BenchCentre {
     let hub: Hub
     let view: CentreView
+    let log: SQLiteLog
 
     init(folder: String) throws {
         var random = SystemRandomNumberGenerator()
@@ -89,8 +79,9 @@ struct BenchCentre {
             organisation: organisation, servingKey: serving.publicKey, notBeforeMilliseconds: 0,
             notAfterMilliseconds: .max, name: "bench"
         ).signed(by: root)
+        log = try SQLiteLog(path: folder + "/log.db", newEpoch: [UInt8](repeating: 1, count: 16))
         hub = Hub(
-            log: try SQLiteLog(path: folder + "/log.db", newEpoch: [UInt8](repeating: 1, count: 16)),
+            log: log,
             identity: HubIdentity(rootKey: root.publicKey, certificate: certificate, servingKey: serving),
             clock: Store.wallClock)
         let identity = StoreIdentity(
@@ -98,6 +89,22 @@ struct BenchCentre {
         view = try CentreView(
             store: try Store(path: folder + "/centre.db", schema: try ItemTable.schema()), hub: hub, identity: identity)
         try hub.addCell(code: "BENCH", name: "bench")
+    }
+
+    /// Serves on a free port while `body` runs.
+    func serving<T>(_ body: (_ port: Int) async throws -> T) async throws -> T {
+        let (ports, feed) = AsyncStream.makeStream(of: Int.self)
+        var options = CentreServer.Options()
+        options.port = 0
+        var logger = Logger(label: "bench")
+        logger.logLevel = .error
+        let server = CentreServer(hub: hub, view: view, options: options, logger: logger) { feed.yield($0) }
+        let serving = Task { try await server.run() }
+        defer { serving.cancel() }
+        guard let port = await ports.first(where: { _ in true }) else {
+            throw WrongResult(description: "the centre does not serve")
+        }
+        return try await body(port)
     }
 }
 

@@ -15,7 +15,7 @@ struct Options {
 
           --rows N       rows of the base (100000)
           --runs N       runs; medians are over them (5)
-          --only STEPS   L0, L1, L2, E1, E2, A1, A2, A3, C1, S, X, session, by comma; what a step needs runs, too
+          --only STEPS   L0, L1, L2, E1, E2, A1, A2, A3, C1, S, X, W, session, by comma; what a step needs runs, too
           --profile STEP the step that callgrind counts, see make profile
           --json PATH    figures as JSON (.build/bench.json); - for none
           --folder PATH  where the databases are made (the temporary folder)

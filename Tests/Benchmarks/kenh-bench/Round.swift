@@ -34,6 +34,7 @@ final class Round {
     func run(_ wanted: Set<Step>) throws {
         let writer = try store("writer", number: 1)
         let plain = try plain(like: writer)
+        try fanOut(wanted)
         guard !wanted.isDisjoint(with: Step.ofOneStore) else { return try exchange(wanted) }
         let inserts = try capture(writer, plain)
         let changes = try captureUpdates(writer)
@@ -173,6 +174,14 @@ final class Round {
 
     private static let autocommitCount = 500
 
+    private func fanOut(_ wanted: Set<Step>) throws {
+        guard !wanted.isDisjoint(with: [.roundTrip, .fanOut]) else { return }
+        let own = "\(folder)/fan-out"
+        try FileManager.default.createDirectory(atPath: own, withIntermediateDirectories: true)
+        let step = FanOutStep(folder: own)
+        samples += try Awaited { try await step.run() }.value() ?? []
+    }
+
     private func exchange(_ wanted: Set<Step>) throws {
         guard !wanted.isDisjoint(with: [.exchangeUp, .exchangeDown, .oneChange]) else { return }
         let own = "\(folder)/exchange"
@@ -185,6 +194,6 @@ final class Round {
 extension Step {
     /// What needs a store's own steps, not only the plain ones.
     static let ofOneStore = Set(allCases).subtracting([
-        .plainInsert, .plainUpdate, .exchangeUp, .exchangeDown, .oneChange,
+        .plainInsert, .plainUpdate, .exchangeUp, .exchangeDown, .oneChange, .roundTrip, .fanOut,
     ])
 }

@@ -19,6 +19,8 @@ enum Step: String, CaseIterable {
     case exchangeUp = "X up"
     case exchangeDown = "X down"
     case oneChange = "X one change"
+    case roundTrip = "W round trip"
+    case fanOut = "W fan-out"
     // SQLite's session extension, doing what the step of that name does.
     case sessionInsert = "session L1"
     case sessionUpdate = "session L2"
@@ -35,14 +37,14 @@ enum Step: String, CaseIterable {
         switch self {
         case .size, .sizeWithoutLog: "× plain"
         case .baseWire, .updateWire, .sessionBaseWire, .sessionUpdateWire: "B/change"
-        case .oneChange: "ms"
+        case .oneChange, .roundTrip, .fanOut: "ms"
         default: "rows/s"
         }
     }
 
     var isRate: Bool { unit == "rows/s" }
 
-    /// The plain step that limits this one.
+    /// The plain step that limits this one; of a fan-out, what one message takes.
     var plain: Step? {
         switch self {
         case .plainInsert, .captureInsert, .sealInserts, .mergeBase, .mergeAgain, .exchangeUp, .exchangeDown,
@@ -52,6 +54,7 @@ enum Step: String, CaseIterable {
             .sessionSealUpdates, .sessionMergeUpdates, .sessionMergeConflicts:
             .plainUpdate
         case .plainAutocommit, .captureAutocommit: .plainAutocommit
+        case .roundTrip, .fanOut: .roundTrip
         case .size, .sizeWithoutLog, .baseWire, .updateWire, .sessionBaseWire, .sessionUpdateWire, .oneChange: nil
         }
     }

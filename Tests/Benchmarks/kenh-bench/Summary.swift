@@ -38,7 +38,7 @@ struct Summary: Encodable {
             (other.cpuSeconds / other.rowCount) / Swift.max(own.cpuSeconds / own.rowCount, 1e-12)
         }
         ratioToPlain = Self.ratio(step, to: step.plain, runs, rate)
-        cpuRatioToPlain = Self.ratio(step, to: step.plain, runs, cpu)
+        cpuRatioToPlain = step.isRate ? Self.ratio(step, to: step.plain, runs, cpu) : nil
         ratioToSession = Self.ratio(step, to: step.session, runs, rate)
         cpuRatioToSession = step.isRate ? Self.ratio(step, to: step.session, runs, cpu) : nil
     }

@@ -1,0 +1,52 @@
+import Dispatch
+import HTTPTypes
+import Hummingbird
+import KenhHub
+import KenhProtocol
+import Logging
+import Metrics
+import Synchronization
+
+/// The streams of `GET /v1/wake`, and when to look for what they tell.
+package final class WakeStreams: Sendable {
+    let options: WakeOptions
+    private let board: WakeBoard
+    private let logger: Logger
+    /// Looking at the log blocks on the disk, and may not wait for requests that do.
+    private let queue = DispatchQueue(label: "kenh.wake")
+    private let isLookDue = Atomic(false)
+
+    package init(hub: Hub, options: WakeOptions, logger: Logger) {
+        self.options = options
+        self.logger = logger
+        board = WakeBoard(hub: hub, limit: options.streamLimit)
+    }
+
+    /// Something may have been appended. Returns at once; calls that come together make one look.
+    func wake() {
+        guard !isLookDue.exchange(true, ordering: .acquiringAndReleasing) else { return }
+        queue.async { [self] in
+            isLookDue.store(false, ordering: .releasing)
+            do { try board.look() } catch {
+                logger.error("devices were not woken", metadata: ["reason": "\(error)"])
+            }
+        }
+    }
+
+    /// Ends all streams, so that the server need not wait for them.
+    func close() { board.close() }
+
+    /// The answer to a device whose request was found good. It is not signed: it is no more than a hint.
+    func open(for device: RegisteredDevice, _ request: Request) async throws -> Response {
+        let listener = try await withCheckedThrowingContinuation { continuation in
+            queue.async { [board] in
+                continuation.resume(with: Result { try Hub.translatingErrors { try board.listen(for: device) } })
+            }
+        }
+        Gauge(label: "kenh_hub_wake_streams").record(board.listenerCount)
+        var headers: HTTPFields = [.contentType: "text/event-stream", .cacheControl: "no-store"]
+        // Proxies that gather answers before they pass them on would gather this one for ever.
+        if let name = HTTPField.Name("x-accel-buffering") { headers[name] = "no" }
+        return Response(status: .ok, headers: headers, body: body(to: listener, until: request.body))
+    }
+}
