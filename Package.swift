@@ -122,7 +122,10 @@ let package = Package(
         tests("KenhHubTests", ["KenhCell", "KenhHub", "KenhMerge", "KenhProtocol", "KenhStore", "KenhTesting"]),
         tests(
             "KenhHTTPTests",
-            ["KenhHTTP", "KenhHub", "KenhProtocol", "KenhTesting", hummingbird, hummingbirdTesting, httpTypes]),
+            [
+                "KenhHTTP", "KenhHub", "KenhProtocol", "KenhStore", "KenhTesting", hummingbird, hummingbirdTesting,
+                httpTypes,
+            ]),
         tests("KenhProgrammeTests", ["KenhProgramme", "KenhWords", "KenhStore", "KenhTesting"]),
         tests(
             "SimulationTests",
