@@ -9,7 +9,9 @@ struct CentreAnswer {
 
     /// An answer of success has to be the centre's; one of failure may come from a proxy between, and is then believed
     /// no further than that it failed.
-    init(_ reply: HTTPReply, path: String, nonce: Nonce, serverKey: ([UInt8]) throws -> PublicKey?) throws {
+    init(
+        _ reply: HTTPReply, method: String, path: String, nonce: Nonce, serverKey: ([UInt8]) throws -> PublicKey?
+    ) throws {
         status = reply.status
         body = reply.body
         retryAfterSeconds = reply.retryAfterSeconds
@@ -21,8 +23,8 @@ struct CentreAnswer {
             return
         }
         let parts = ResponseParts(
-            status: status, contentType: reply["content-type"] ?? "", contentDigest: digest, requestMethod: "POST",
-            requestPath: path)
+            status: status, contentType: reply["content-type"] ?? "", contentDigest: digest,
+            requestMethod: method, requestPath: path)
         do {
             try ContentDigest.verify(digest, content: body)
             try ResponseSignature.verify(

@@ -105,44 +105,64 @@ public struct CentreClient: Sendable {
 
     // MARK: one signed exchange
 
+    /// A request before it is signed.
+    struct Request {
+        var method = "POST"
+        var path: String
+        var query: [(String, String)] = []
+        /// Empty: without content.
+        var contentType = CentreClient.contentType
+        var body: [UInt8] = []
+        /// Of the answer.
+        var limitBytes: Int
+    }
+
     private func send(
         path: String, body: [UInt8], limit: Int, believesAnyTime: Bool = false, key: ([UInt8]) throws -> PublicKey?
     ) throws -> [UInt8] {
-        let first = try exchange(path, body, limit, offset: 0, key)
-        guard first.status != 200 else { return first.body }
+        let request = Request(path: path, body: body, limitBytes: limit)
+        let answer = try answer(to: request, believesAnyTime: believesAnyTime, key: key)
+        guard answer.status == 200 else { throw answer.failure }
+        return answer.body
+    }
+
+    /// The answer, whatever its status.
+    func answer(
+        to request: Request, believesAnyTime: Bool = false, key: ([UInt8]) throws -> PublicKey?
+    ) throws -> CentreAnswer {
+        let first = try exchange(request, offset: 0, key)
         // A wrong clock is no reason to fail: the centre said in a signed answer what time it is.
-        guard let problem = first.problem, problem.code == ProtocolError.Code.staleRequest.rawValue,
-            first.isSigned || believesAnyTime
-        else { throw first.failure }
+        guard first.status != 200, let problem = first.problem,
+            problem.code == ProtocolError.Code.staleRequest.rawValue, first.isSigned || believesAnyTime
+        else { return first }
         let (offset, isAbsurd) = problem.timeMs.subtractingReportingOverflow(clock())
-        guard !isAbsurd else { throw first.failure }
-        let second = try exchange(path, body, limit, offset: offset, key)
-        guard second.status == 200 else { throw second.failure }
-        return second.body
+        return isAbsurd ? first : try exchange(request, offset: offset, key)
     }
 
     private func exchange(
-        _ path: String, _ body: [UInt8], _ limit: Int, offset: Int64, _ serverKey: ([UInt8]) throws -> PublicKey?
+        _ request: Request, offset: Int64, _ serverKey: ([UInt8]) throws -> PublicKey?
     ) throws -> CentreAnswer {
         var random = makeRandom()
         let nonce = Nonce(using: &random)
-        let digest = ContentDigest.header(for: body)
+        let digest = ContentDigest.header(for: request.body)
+        var call = HTTPCall(
+            method: request.method, path: request.path, query: request.query, body: request.body,
+            bodyLimitBytes: request.limitBytes)
         let parts = RequestParts(
-            method: "POST", path: path, query: "", contentType: Self.contentType, contentDigest: digest,
-            organisation: organisation?.bytes.hex ?? "")
+            method: request.method, path: request.path, query: call.query.isEmpty ? "" : "?" + call.encodedQuery,
+            contentType: request.contentType, contentDigest: digest, organisation: organisation?.bytes.hex ?? "")
         let signature = try RequestSignature.sign(parts, with: key, created: (clock() &+ offset) / 1000, nonce: nonce)
-        let call = HTTPCall(
-            method: "POST", path: path,
-            headers: [
-                ("Content-Type", Self.contentType), ("Content-Digest", digest),
-                (RequestParts.organisationField, parts.organisation), ("Signature-Input", signature.signatureInput),
-                ("Signature", signature.signature),
-            ], body: body, bodyLimitBytes: limit)
+        call.headers = [
+            ("Content-Digest", digest), (RequestParts.organisationField, parts.organisation),
+            ("Signature-Input", signature.signatureInput), ("Signature", signature.signature),
+        ]
+        if !request.contentType.isEmpty { call.headers.append(("Content-Type", request.contentType)) }
         let reply: HTTPReply
         do { reply = try transport.send(call) } catch {
             throw CellError(
                 .unreachable, error.message, recovery: error.recovery == .retry ? .retry : .askAPerson)
         }
-        return try CentreAnswer(reply, path: path, nonce: nonce, serverKey: serverKey)
+        return try CentreAnswer(
+            reply, method: request.method, path: request.path, nonce: nonce, serverKey: serverKey)
     }
 }

@@ -8,6 +8,7 @@ import ServiceLifecycle
 /// Keeps a cell in step with its centre, on a schedule. Between syncs it does nothing: there is one timer.
 public struct CellDaemon: Service {
     private let makeSync: @Sendable () throws -> CellSync
+    private let onSynced: @Sendable () -> Void
     private let cancellation: Cancellation
     private let schedule: SyncSchedule.Options
     private let logger: Logger
@@ -15,10 +16,12 @@ public struct CellDaemon: Service {
     /// - Parameters:
     ///   - makeSync: what one sync is run with; called on the daemon's own thread each time.
     ///   - cancellation: ends a transfer under way when the daemon is stopped.
+    ///   - onSynced: told after each sync that succeeded; must not block.
     public init(
         schedule: SyncSchedule.Options, cancellation: Cancellation, logger: Logger,
-        makeSync: @escaping @Sendable () throws -> CellSync
+        onSynced: @escaping @Sendable () -> Void = {}, makeSync: @escaping @Sendable () throws -> CellSync
     ) {
+        self.onSynced = onSynced
         self.schedule = schedule
         self.cancellation = cancellation
         self.logger = logger
@@ -80,6 +83,7 @@ public struct CellDaemon: Service {
         do {
             let report = try makeSync().run()
             note(report, milliseconds: Self.monotonicMilliseconds() - started)
+            onSynced()
             return report.refusals.isEmpty ? .success : .failure(retryAfterSeconds: nil)
         } catch {
             Counter(label: "kenh_cell_sync_failures").increment()
