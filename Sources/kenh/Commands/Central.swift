@@ -120,8 +120,11 @@ struct Central: AsyncParsableCommand {
             options.tls = try Self.tls(settings)
             let (_, hub, view) = try home.openCentre()
             let logger = Log.make("kenh.centre")
+            let blobs = try home.blobs(of: hub, settings, logger)
             let portFile = portFile
-            let server = CentreServer(hub: hub, view: view, options: options, logger: logger) { port in
+            let server = CentreServer(
+                hub: hub, view: view, blobs: blobs, options: options, logger: logger
+            ) { port in
                 logger.info("serving", metadata: ["port": "\(port)"])
                 if let portFile { try? "\(port)\n".write(toFile: portFile, atomically: true, encoding: .utf8) }
             }

@@ -38,11 +38,15 @@ struct Daemon: AsyncParsableCommand {
         let cell = try CellHome(home, settings: settings, cancellation: cancellation)
         let logger = Log.make("kenh.cell")
         logger.info("syncing", metadata: ["cell": "\(cell.code)", "centre": "\(cell.url)"])
-        let daemon = CellDaemon(schedule: schedule, cancellation: cancellation, logger: logger) {
+        let attachments = try CellAttachments(home, cell: cell, settings: settings)
+        let worker = AttachmentWorker(cancellation: attachments.cancellation, logger: logger) { attachments.sync() }
+        let daemon = CellDaemon(
+            schedule: schedule, cancellation: cancellation, logger: logger, onSynced: { worker.wake() }
+        ) {
             cell.sync()
         }
         try await ServiceGroup(
-            services: [daemon], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger
+            services: [daemon, worker], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger
         ).run()
     }
 }
@@ -52,9 +56,9 @@ struct CellHome: Sendable {
     let store: Store
     let code: String
     let url: String
-    private let identity: StoreIdentity
+    let identity: StoreIdentity
     private let link: CentreLink
-    private let centre: PublicKey
+    let centre: PublicKey
 
     /// - Parameter store: the home's own where it is not given.
     init(
