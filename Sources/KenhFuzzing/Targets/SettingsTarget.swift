@@ -36,6 +36,8 @@ private enum SettingsFuzz {
         _ = try settings.int("listen.port", in: Settings.ports, default: 7370)
         _ = try settings.curl(baseURL: "http://localhost", userAgent: "kenh")
         _ = try settings.schedule()
+        _ = try settings.attachmentTypes()
+        _ = try (settings.attachmentLimitBytes(), settings.attachmentRate())
     }
 
     /// What a flag or the environment says is taken as it is or refused, never bent.
