@@ -7,7 +7,8 @@ import tempfile
 from pathlib import Path
 
 from checks import (
-    answers, audits, liars, merging, random_edits, refused_blocks, refused_requests, restores, rights, trees, vectors)
+    answers, audits, blobs, liars, merging, random_edits, refused_blocks, refused_requests, restores, rights, trees,
+    vectors)
 from checks.results import Results
 from checks.world import World
 
@@ -34,6 +35,7 @@ def main() -> int:
             liars.run(world)
             restores.run(world)
             trees.run_lives(world)
+            blobs.run(world)
             rights.run(world)
             audits.run(world, arguments.seed)
             rights.run_last(world)

@@ -55,17 +55,21 @@ class Request:
     body: bytes
     nonce: bytes
     created: int
+    # With its question mark, where there is one.
+    query: str = ""
+    # Empty: no content.
+    content_type: str = CONTENT_TYPE
 
     def headers(self, key: SigningKey) -> dict[str, str]:
         """All fields of the signed request."""
         digest = content_digest(self.body)
-        values = (self.method, self.path, "?", CONTENT_TYPE, digest, self.organisation)
+        values = (self.method, self.path, self.query or "?", self.content_type, digest, self.organisation)
         parameters = (
             f';created={self.created};nonce="{base64_text(self.nonce)}";keyid="{key.public.hex()}"'
             ';alg="ed25519";tag="kenh-v1"')
         base = signature_base(dict(zip(REQUEST_COMPONENTS, values)), parameters)
         return {
-            "Content-Type": CONTENT_TYPE,
+            **({"Content-Type": self.content_type} if self.content_type else {}),
             "Content-Digest": digest,
             "Kenh-Organisation": self.organisation,
             "Signature-Input": f"kenh=({' '.join(REQUEST_COMPONENTS)}){parameters}",
