@@ -7,8 +7,8 @@ import tempfile
 from pathlib import Path
 
 from checks import (
-    answers, audits, liars, merging, random_edits, refused_blocks, refused_requests, restores, rights, trees, vectors,
-    waking)
+    answers, audits, blobs, liars, merging, random_edits, refused_blocks, refused_requests, restores, rights, trees,
+    vectors, waking)
 from checks.results import Results
 from checks.world import World
 
@@ -36,6 +36,7 @@ def main() -> int:
             liars.run(world)
             restores.run(world)
             trees.run_lives(world)
+            blobs.run(world)
             rights.run(world)
             audits.run(world, arguments.seed)
             rights.run_last(world)

@@ -23,6 +23,8 @@ public struct ProtocolError: Error, Sendable {
         case revoked
         /// Nothing is known under this name.
         case notFound
+        /// Attachments of this type are not taken.
+        case typeNotAllowed
     }
 
     public enum Recovery: String, Sendable, CaseIterable {

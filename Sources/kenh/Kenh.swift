@@ -52,6 +52,7 @@ struct Kenh: AsyncParsableCommand {
               kenh daemon --home ~/kenh
               sqlite3 ~/kenh/kenh.db "UPDATE work_item SET title = '…'"
               kenh sync --home ~/kenh
+              kenh attach report.pdf --to work_item:KH6/01 --home ~/kenh
               kenh demo
 
             EXIT CODES
@@ -70,6 +71,6 @@ struct Kenh: AsyncParsableCommand {
         version: Version.text,
         subcommands: [
             Central.self, Join.self, Daemon.self, Sync.self, Status.self, Conflicts.self, Rejected.self, History.self,
-            Verify.self, Repair.self, Audit.self, Key.self, Demo.self,
+            Attach.self, Attachment.self, Verify.self, Repair.self, Audit.self, Key.self, Demo.self,
         ])
 }

@@ -6,7 +6,8 @@ struct HelpTests {
     private static let commands = [
         [], ["central"], ["central", "init"], ["central", "serve"], ["central", "cell"], ["central", "cell", "add"],
         ["central", "device"], ["central", "device", "add"], ["join"], ["daemon"], ["sync"], ["status"], ["conflicts"],
-        ["conflicts", "list"], ["conflicts", "resolve"], ["history"], ["verify"], ["demo"],
+        ["conflicts", "list"], ["conflicts", "resolve"], ["history"], ["verify"], ["demo"], ["attach"], ["attachment"],
+        ["attachment", "list"], ["attachment", "get"], ["attachment", "retry"],
     ]
 
     private func run(_ arguments: [String], environment: [String: String] = [:]) throws -> Outcome {
@@ -44,7 +45,9 @@ struct HelpTests {
             ["central", "serve", "--port", "http", "--home", "x"], ["central", "cell", "add", "--home", "x"],
             ["conflicts", "resolve", "--home", "x"],
             ["conflicts", "resolve", "a", "b", "c", "--take", "one", "--home", "x"],
-            ["status", "--home"], ["demo", "--seed", "one"],
+            ["status", "--home"], ["demo", "--seed", "one"], ["attach", "--home", "x"],
+            ["attach", "a.pdf", "--home", "x"],
+            ["attachment", "get", "--home", "x"],
         ])
     func usage(_ arguments: [String]) throws {
         let outcome = try run(arguments)

@@ -6,6 +6,7 @@ import KenhHTTP
 import KenhHub
 import KenhMerge
 import KenhProtocol
+import KenhStore
 import KenhTesting
 import Logging
 import NIOCore
@@ -20,6 +21,7 @@ final class Centre: Sendable {
     let hub: Hub
     let log: SQLiteLog
     let appends = Mutex(0)
+    let blobs: HubBlobs
     let folder: URL
 
     init(seed: UInt64 = 1) throws {
@@ -35,6 +37,11 @@ final class Centre: Sendable {
         hub = Hub(
             log: log, identity: HubIdentity(rootKey: root.publicKey, certificate: certificate, servingKey: serving),
             clock: { [clock] in clock.milliseconds })
+        let shelf = BlobShelf(
+            index: try SQLiteBlobIndex(path: folder.appending(path: "index.db").path),
+            files: BlobFolder(path: folder.appending(path: "blobs").path),
+            rules: BlobRules(limitBytes: 3 << 20), clock: { [clock] in clock.milliseconds })
+        blobs = HubBlobs(hub: hub, shelf: shelf)
         try hub.addCell(code: "CB1", name: "Chi bộ 1")
     }
 
@@ -44,7 +51,7 @@ final class Centre: Sendable {
     func serve<T>(_ body: @Sendable (Client) async throws -> T) async throws -> T {
         var logger = Logger(label: "test")
         logger.logLevel = .critical
-        let api = SyncAPI(hub: hub, logger: logger) { [weak self] in self?.appends.withLock { $0 += 1 } }
+        let api = SyncAPI(hub: hub, blobs: blobs, logger: logger) { [weak self] in self?.appends.withLock { $0 += 1 } }
         let application = Application(router: api.router(), logger: logger)
         return try await application.test(.router) { try await body(Client(client: $0)) }
     }
@@ -55,11 +62,11 @@ final class Centre: Sendable {
         func send(_ message: Message) async throws -> TestResponse {
             var fields = HTTPFields()
             for (name, value) in message.headers {
-                guard let name = HTTPField.Name(name) else { continue }
+                guard let name = HTTPField.Name(name), !(name == .contentType && value.isEmpty) else { continue }
                 fields.append(HTTPField(name: name, value: value))
             }
             return try await client.execute(
-                uri: message.path, method: HTTPRequest.Method(message.method) ?? .post, headers: fields,
+                uri: message.path + message.query, method: HTTPRequest.Method(message.method) ?? .post, headers: fields,
                 body: message.body.map { ByteBuffer(bytes: $0) })
         }
     }
@@ -103,6 +110,8 @@ final class Centre: Sendable {
 struct Message: Sendable {
     var method = "POST"
     var path: String
+    /// With its question mark, or empty.
+    var query = ""
     var headers: [(String, String)]
     var body: [UInt8]?
     var nonce: Nonce?

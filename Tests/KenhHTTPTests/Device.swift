@@ -32,21 +32,21 @@ final class Device: Sendable {
     func message(
         _ path: String, _ body: [UInt8], at milliseconds: Int64 = Centre.start,
         contentType: String = Device.contentType,
-        organisation: String? = nil
+        organisation: String? = nil, method: String = "POST", query: String = ""
     ) throws -> Message {
         let nonce = state.withLock { Nonce(using: &$0.random) }
         let parts = RequestParts(
-            method: "POST", path: path, query: "", contentType: contentType,
-            contentDigest: ContentDigest.header(for: body),
+            method: method, path: path, query: query, contentType: contentType,
+            contentDigest: method == "GET" && body.isEmpty ? "" : ContentDigest.header(for: body),
             organisation: organisation ?? self.organisation.bytes.hex)
         let signature = try RequestSignature.sign(parts, with: key, created: milliseconds / 1000, nonce: nonce)
         return Message(
-            path: path,
+            method: method, path: path, query: query,
             headers: [
                 ("content-type", contentType), ("content-digest", parts.contentDigest),
                 ("kenh-organisation", parts.organisation), ("signature-input", signature.signatureInput),
                 ("signature", signature.signature),
-            ], body: body, nonce: nonce)
+            ].filter { method != "GET" || !$0.1.isEmpty }, body: body, nonce: nonce)
     }
 
     /// A signed request for the stream.

@@ -31,6 +31,7 @@ class CentreProblem(Exception):
         self.status = status
         self.code = problem.code
         self.recovery = problem.recovery
+        self.blob = problem.blob
         self.time_ms = problem.time_ms
 
 
@@ -73,7 +74,8 @@ class CentreClient:
         self.sent.append(request)
         connection = http.client.HTTPConnection(self.host, self.port, timeout=30)
         try:
-            connection.request(request.method, request.path, request.body, fields or request.headers(self.key))
+            connection.request(
+                request.method, request.path + request.query, request.body, fields or request.headers(self.key))
             response = connection.getresponse()
             names = {name.lower() for name, _ in response.getheaders()}
             return Answer(response.status, {name: response.getheader(name) for name in names}, response.read())

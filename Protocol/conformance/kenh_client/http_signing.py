@@ -55,15 +55,19 @@ class Request:
     body: bytes
     nonce: bytes
     created: int
+    # With its question mark, where there is one.
+    query: str = ""
+    # Empty: no content.
+    content_type: str = CONTENT_TYPE
 
     def headers(self, key: SigningKey) -> dict[str, str]:
         """All fields of the signed request."""
         # A request by GET has no body, and so neither type nor digest: both count as empty.
         content = {} if self.method == "GET" else {
-            "Content-Type": CONTENT_TYPE, "Content-Digest": content_digest(self.body)}
+            "Content-Type": self.content_type, "Content-Digest": content_digest(self.body)}
         values = (
-            self.method, self.path, "?", content.get("Content-Type", ""), content.get("Content-Digest", ""),
-            self.organisation)
+            self.method, self.path, self.query or "?", content.get("Content-Type", ""),
+            content.get("Content-Digest", ""), self.organisation)
         parameters = (
             f';created={self.created};nonce="{base64_text(self.nonce)}";keyid="{key.public.hex()}"'
             ';alg="ed25519";tag="kenh-v1"')

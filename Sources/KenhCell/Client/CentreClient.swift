@@ -105,15 +105,34 @@ public struct CentreClient: Sendable {
 
     // MARK: one signed exchange
 
+    /// A request before it is signed.
+    struct Request {
+        var method = "POST"
+        var path: String
+        var query: [(String, String)] = []
+        var contentType = CentreClient.contentType
+        /// Nil where there is none, and so neither type nor digest.
+        var body: [UInt8]?
+        /// Of the answer.
+        var limitBytes: Int
+    }
+
     func send(
         path: String, body: [UInt8], limit: Int, believesAnyTime: Bool = false, key: ([UInt8]) throws -> PublicKey?
     ) throws -> [UInt8] {
-        let first = try exchange(path, body, limit, offset: 0, key)
-        guard first.status != 200 else { return first.body }
-        guard let offset = offset(in: first, believesAnyTime: believesAnyTime) else { throw first.failure }
-        let second = try exchange(path, body, limit, offset: offset, key)
-        guard second.status == 200 else { throw second.failure }
-        return second.body
+        let request = Request(path: path, body: body, limitBytes: limit)
+        let answer = try answer(to: request, believesAnyTime: believesAnyTime, key: key)
+        guard answer.status == 200 else { throw answer.failure }
+        return answer.body
+    }
+
+    /// The answer, whatever its status.
+    func answer(
+        to request: Request, believesAnyTime: Bool = false, key: ([UInt8]) throws -> PublicKey?
+    ) throws -> CentreAnswer {
+        let first = try exchange(request, offset: 0, key)
+        guard first.status != 200, let offset = offset(in: first, believesAnyTime: believesAnyTime) else { return first }
+        return try exchange(request, offset: offset, key)
     }
 
     /// What this clock lacks to the centre's, where an answer refuses a request for its time; nil of every other.
@@ -128,9 +147,9 @@ public struct CentreClient: Sendable {
     }
 
     private func exchange(
-        _ path: String, _ body: [UInt8], _ limit: Int, offset: Int64, _ serverKey: ([UInt8]) throws -> PublicKey?
+        _ request: Request, offset: Int64, _ serverKey: ([UInt8]) throws -> PublicKey?
     ) throws -> CentreAnswer {
-        let (call, nonce) = try signed("POST", path, body: body, limit: limit, offset: offset)
+        let (call, nonce) = try signed(request, offset: offset)
         return try CentreAnswer(try reply(to: call), to: call, nonce: nonce, serverKey: serverKey)
     }
 
@@ -141,27 +160,23 @@ public struct CentreClient: Sendable {
         }
     }
 
-    /// - Parameters:
-    ///   - body: nil where the request has none, and so neither type nor digest.
-    ///   - limit: of the answer's body.
-    ///   - offset: milliseconds to add to this clock.
-    func signed(
-        _ method: String, _ path: String, body: [UInt8]?, limit: Int, offset: Int64
-    ) throws -> (call: HTTPCall, nonce: Nonce) {
+    /// - Parameter offset: milliseconds to add to this clock.
+    func signed(_ request: Request, offset: Int64) throws -> (call: HTTPCall, nonce: Nonce) {
         var random = makeRandom()
         let nonce = Nonce(using: &random)
+        var call = HTTPCall(
+            method: request.method, path: request.path, query: request.query, body: request.body ?? [],
+            bodyLimitBytes: request.limitBytes)
+        let content = request.body.map { [request.contentType, ContentDigest.header(for: $0)] } ?? ["", ""]
         let parts = RequestParts(
-            method: method, path: path, query: "", contentType: body == nil ? "" : Self.contentType,
-            contentDigest: body.map { ContentDigest.header(for: $0) } ?? "",
-            organisation: organisation?.bytes.hex ?? "")
+            method: request.method, path: request.path, query: call.query.isEmpty ? "" : "?" + call.encodedQuery,
+            contentType: content[0], contentDigest: content[1], organisation: organisation?.bytes.hex ?? "")
         let signature = try RequestSignature.sign(parts, with: key, created: (clock() &+ offset) / 1000, nonce: nonce)
-        let content = [("Content-Type", parts.contentType), ("Content-Digest", parts.contentDigest)]
-        let call = HTTPCall(
-            method: method, path: path,
-            headers: (body == nil ? [] : content) + [
-                (RequestParts.organisationField, parts.organisation), ("Signature-Input", signature.signatureInput),
-                ("Signature", signature.signature),
-            ], body: body ?? [], bodyLimitBytes: limit)
+        call.headers = [
+            (RequestParts.organisationField, parts.organisation), ("Signature-Input", signature.signatureInput),
+            ("Signature", signature.signature),
+        ]
+        if request.body != nil { call.headers += [("Content-Type", content[0]), ("Content-Digest", content[1])] }
         return (call, nonce)
     }
 }

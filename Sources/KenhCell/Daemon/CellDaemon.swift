@@ -9,6 +9,7 @@ import ServiceLifecycle
 /// does nothing: there is one timer, and a stream that is waited for.
 public struct CellDaemon: Service {
     private let makeSync: @Sendable () throws -> CellSync
+    private let onSynced: @Sendable () -> Void
     private let cancellation: Cancellation
     private let schedule: SyncSchedule.Options
     private let wake: WakeFollower?
@@ -18,10 +19,12 @@ public struct CellDaemon: Service {
     ///   - makeSync: what one sync is run with; called on the daemon's own thread each time.
     ///   - cancellation: ends a transfer under way when the daemon is stopped.
     ///   - wake: by what the centre wakes the cell, over a transport with the same cancellation; nil for the schedule alone.
+    ///   - onSynced: told after each sync that succeeded; must not block.
     public init(
         schedule: SyncSchedule.Options, cancellation: Cancellation, wake: WakeFollower? = nil, logger: Logger,
-        makeSync: @escaping @Sendable () throws -> CellSync
+        onSynced: @escaping @Sendable () -> Void = {}, makeSync: @escaping @Sendable () throws -> CellSync
     ) {
+        self.onSynced = onSynced
         self.schedule = schedule
         self.cancellation = cancellation
         self.wake = wake
@@ -74,6 +77,7 @@ public struct CellDaemon: Service {
             let report = try makeSync().run()
             wake?.synced()
             note(report, milliseconds: MonotonicTime.milliseconds() - started)
+            onSynced()
             return report.refusals.isEmpty ? .success : .failure(retryAfterSeconds: nil)
         } catch {
             Counter(label: "kenh_cell_sync_failures").increment()

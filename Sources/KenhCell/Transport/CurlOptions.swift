@@ -15,6 +15,8 @@ public struct CurlOptions: Sendable {
     /// An exchange with fewer bytes a second than this for ``lowSpeedSeconds`` ends; the centre's thinking counts.
     public var lowSpeedBytesPerSecond: Int
     public var lowSpeedSeconds: Int
+    /// What an exchange may send or take in a second, on average; 0 for no bound.
+    public var rateBytesPerSecond = 0
     public var userAgent: String
 
     public init(

@@ -10,6 +10,8 @@ extension CurlTransport {
         easy.set(CURLOPT_USERAGENT, options.userAgent)
         // A larger buffer than the usual 16 KiB: blocks come in megabytes.
         easy.set(CURLOPT_BUFFERSIZE, 128 * 1024)
+        easy.set(CURLOPT_MAX_SEND_SPEED_LARGE, large: max(options.rateBytesPerSecond, 0))
+        easy.set(CURLOPT_MAX_RECV_SPEED_LARGE, large: max(options.rateBytesPerSecond, 0))
         setTLS(&easy)
         setDeadlines(&easy)
         setProxy(&easy)

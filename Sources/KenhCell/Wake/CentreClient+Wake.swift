@@ -18,7 +18,7 @@ extension CentreClient {
         do {
             for _ in 0..<2 {
                 let (call, nonce) = try signed(
-                    "GET", Self.wakePath, body: nil, limit: Self.refusalLimitBytes, offset: offset)
+                    Request(method: "GET", path: Self.wakePath, limitBytes: Self.refusalLimitBytes), offset: offset)
                 let reply = try transport.stream(call, stallMilliseconds: stallMilliseconds) { bytes in
                     hasBegun = true
                     return take(bytes)

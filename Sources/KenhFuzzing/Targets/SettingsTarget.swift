@@ -37,6 +37,8 @@ private enum SettingsFuzz {
         _ = try settings.curl(baseURL: "http://localhost", userAgent: "kenh")
         _ = try settings.schedule()
         _ = try settings.wakes()
+        _ = try settings.attachmentTypes()
+        _ = try (settings.attachmentLimitBytes(), settings.attachmentRate())
     }
 
     /// What a flag or the environment says is taken as it is or refused, never bent.

@@ -27,17 +27,21 @@ public struct CentreServer: Service {
 
     private let hub: Hub
     private let view: CentreView
+    private let blobs: HubBlobs?
     private let options: Options
     private let logger: Logger
     private let onServing: @Sendable (Int) async -> Void
 
-    /// - Parameter onServing: told the port once connections are taken.
+    /// - Parameters:
+    ///   - blobs: nil of a centre that takes no attachments.
+    ///   - onServing: told the port once connections are taken.
     public init(
-        hub: Hub, view: CentreView, options: Options, logger: Logger,
+        hub: Hub, view: CentreView, blobs: HubBlobs? = nil, options: Options, logger: Logger,
         onServing: @escaping @Sendable (Int) async -> Void = { _ in }
     ) {
         self.hub = hub
         self.view = view
+        self.blobs = blobs
         self.options = options
         self.logger = logger
         self.onServing = onServing
@@ -56,7 +60,7 @@ public struct CentreServer: Service {
         ) { streams.wake() }
         follower.start()
         defer { follower.stop() }
-        let api = SyncAPI(hub: hub, streams: streams, logger: logger) { follower.wake() }
+        let api = SyncAPI(hub: hub, streams: streams, blobs: blobs, logger: logger) { follower.wake() }
         let application = Application(
             router: api.router(),
             server: server ?? http,

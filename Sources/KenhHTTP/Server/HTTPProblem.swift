@@ -17,6 +17,7 @@ struct HTTPProblem {
             status = Self.status(error.code)
         case let error as HubError:
             (wire.code, wire.message, wire.recovery) = (error.code.rawValue, error.message, error.recovery.rawValue)
+            if let blob = error.blob { wire.blob = blob }
             status = Self.status(error.code)
         default:
             (wire.code, wire.recovery) = ("internal", ProtocolError.Recovery.retry.rawValue)
@@ -28,9 +29,9 @@ struct HTTPProblem {
 
     private static func status(_ code: HubError.Code) -> HTTPResponse.Status {
         switch code {
-        case .logMismatch: .conflict
+        case .logMismatch, .blobOffset: .conflict
         case .unavailable, .keyReplaced: .serviceUnavailable
-        case .diskFull: HTTPResponse.Status(code: 507, reasonPhrase: "Insufficient Storage")
+        case .diskFull, .uploadQuota: HTTPResponse.Status(code: 507, reasonPhrase: "Insufficient Storage")
         case .cellExists, .cellUnknown, .badCellCode, .deviceUnknown, .badChannel, .badRole, .roleUnknown,
             .notInitialised, .alreadyInitialised:
             .badRequest
@@ -40,6 +41,7 @@ struct HTTPProblem {
     private static func status(_ code: ProtocolError.Code) -> HTTPResponse.Status {
         switch code {
         case .tooLarge: .contentTooLarge
+        case .typeNotAllowed: .unsupportedMediaType
         case .badSignature, .staleRequest: .unauthorized
         case .unknownDevice, .wrongOrganisation, .codeUnknown, .codeUsed, .codeExpired, .forbidden, .revoked:
             .forbidden

@@ -7,7 +7,7 @@ import Logging
 import Metrics
 
 /// The sync API over a hub: `POST /v1/enroll`, `/v1/sync`, `/v1/reconcile`, `/v1/proof`, `GET /v1/keys`, `/v1/time`,
-/// `/v1/wake` and `/healthz`.
+/// `/v1/wake`, `PUT` and `GET /v1/blobs/…`, and `GET /healthz`.
 public struct SyncAPI: Sendable {
     public static let enrollLimitBytes = 64 << 10
 
@@ -19,15 +19,24 @@ public struct SyncAPI: Sendable {
     private let streams: WakeStreams
     /// The hub's calls block on the disk; they run here, one after another, and not on the cooperative threads.
     private let queue = DispatchQueue(label: "kenh.hub")
+    private let blobs: HubBlobs?
+    /// Attachments have a queue of their own, so that a disk that is busy with them holds up no sync.
+    private let blobQueue = DispatchQueue(label: "kenh.blobs")
 
-    public init(hub: Hub, logger: Logger, onAppend: @escaping @Sendable () -> Void) {
+    /// - Parameter blobs: nil of a centre that takes no attachments.
+    public init(
+        hub: Hub, blobs: HubBlobs? = nil, logger: Logger, onAppend: @escaping @Sendable () -> Void
+    ) {
         let streams = WakeStreams(hub: hub, options: WakeOptions(), logger: logger)
-        self.init(hub: hub, streams: streams, logger: logger, onAppend: onAppend)
+        self.init(hub: hub, streams: streams, blobs: blobs, logger: logger, onAppend: onAppend)
     }
 
-    init(hub: Hub, streams: WakeStreams, logger: Logger, onAppend: @escaping @Sendable () -> Void) {
+    init(
+        hub: Hub, streams: WakeStreams, blobs: HubBlobs?, logger: Logger, onAppend: @escaping @Sendable () -> Void
+    ) {
         self.hub = hub
         self.streams = streams
+        self.blobs = blobs
         self.logger = logger
         self.onAppend = {
             streams.wake()
@@ -46,6 +55,7 @@ public struct SyncAPI: Sendable {
         router.post("/v1/reconcile") { request, _ in try await respond(to: request, reconcile) }
         router.post("/v1/proof") { request, _ in try await respond(to: request, proof) }
         router.get("/v1/wake") { request, _ in try await wake(request) }
+        if let blobs { addBlobs(blobs, to: router) }
         return router
     }
 
@@ -68,19 +78,23 @@ public struct SyncAPI: Sendable {
     }
 
     /// A request that only a registered device may make.
-    private func open(
-        _ request: Request, limit: Int
+    func open(
+        _ request: Request, limit: Int, contentType: String = SignedExchange.contentType
     ) async throws -> (signed: SignedRequest, device: RegisteredDevice, body: [UInt8]) {
-        let (signed, device) = try identify(request, limit: limit)
+        let (signed, device) = try identify(request, limit: limit, contentType: contentType)
+        // A request by GET has no content that could have been signed for.
+        guard request.method != .get else { return (signed, device, []) }
         return (signed, device, try await exchange.body(of: request, signed: signed, limit: limit))
     }
 
     private func identify(
-        _ request: Request, limit: Int
+        _ request: Request, limit: Int, contentType: String = SignedExchange.contentType
     ) throws -> (signed: SignedRequest, device: RegisteredDevice) {
         try exchange.checkLength(of: request, limit: limit)
         var device: RegisteredDevice?
-        let signed = try exchange.verify(request, allowsUnknownOrganisation: false) { keyID in
+        let signed = try exchange.verify(
+            request, contentType: contentType, allowsUnknownOrganisation: false
+        ) { keyID in
             device = try hub.device(keyID)
             // A log that was restored from before this device's enrolment learns it again from the device itself.
             guard let device else { throw Self.unknownDevice }
@@ -138,6 +152,16 @@ public struct SyncAPI: Sendable {
     }
 
     private func onQueue<T: Sendable>(_ body: @escaping @Sendable () throws -> T) async throws -> T {
+        try await Self.run(on: queue, body)
+    }
+
+    func onBlobQueue<T: Sendable>(_ body: @escaping @Sendable () throws -> T) async throws -> T {
+        try await Self.run(on: blobQueue, body)
+    }
+
+    private static func run<T: Sendable>(
+        on queue: DispatchQueue, _ body: @escaping @Sendable () throws -> T
+    ) async throws -> T {
         try await withCheckedThrowingContinuation { continuation in
             queue.async { [hub] in
                 continuation.resume(
@@ -166,12 +190,15 @@ public struct SyncAPI: Sendable {
         }
     }
 
-    private func respond(
-        to request: Request, _ handle: (Request) async throws -> (SignedRequest, [UInt8])
+    /// - Parameter contentType: of an answer of success; problems are messages.
+    func respond(
+        to request: Request, contentType: String = SignedExchange.contentType,
+        _ handle: (Request) async throws -> (SignedRequest, [UInt8])
     ) async throws -> Response {
         do {
             let (signed, body) = try await handle(request)
-            return try exchange.answer(body, status: .ok, to: request, nonce: signed.nonce)
+            return try exchange.answer(
+                body, contentType: contentType, status: .ok, to: request, nonce: signed.nonce)
         } catch { return try refusal(of: request, error) }
     }
 

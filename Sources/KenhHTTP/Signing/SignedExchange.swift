@@ -25,7 +25,8 @@ struct SignedExchange: Sendable {
 
     /// - Parameter key: whose signature a request with this key id may bear; what it throws goes through.
     func verify(
-        _ request: Request, allowsUnknownOrganisation: Bool, key: ([UInt8]) throws -> PublicKey?
+        _ request: Request, contentType: String = contentType, allowsUnknownOrganisation: Bool,
+        key: ([UInt8]) throws -> PublicKey?
     ) throws -> SignedRequest {
         let organisation = field(RequestParts.organisationField, of: request)
         guard organisation == hub.identity.organisationText || (organisation.isEmpty && allowsUnknownOrganisation)
@@ -38,8 +39,8 @@ struct SignedExchange: Sendable {
             guard parts.contentType.isEmpty, parts.contentDigest.isEmpty else {
                 throw ProtocolError(.malformed, "a request by GET has neither a content type nor a digest")
             }
-        } else if parts.contentType != Self.contentType {
-            throw ProtocolError(.malformed, "the content type has to be \(Self.contentType)")
+        } else if parts.contentType != contentType {
+            throw ProtocolError(.malformed, "the content type has to be \(contentType)")
         }
         let headers = SignatureHeaders(
             signatureInput: field("signature-input", of: request), signature: field("signature", of: request))
@@ -70,15 +71,16 @@ struct SignedExchange: Sendable {
 
     /// An answer signed for just this request.
     func answer(
-        _ body: [UInt8], status: HTTPResponse.Status, to request: Request, nonce: Nonce?
+        _ body: [UInt8], contentType: String = contentType, status: HTTPResponse.Status, to request: Request,
+        nonce: Nonce?
     ) throws -> Response {
         let digest = ContentDigest.header(for: body)
         let parts = ResponseParts(
-            status: status.code, contentType: Self.contentType, contentDigest: digest,
+            status: status.code, contentType: contentType, contentDigest: digest,
             requestMethod: request.method.rawValue, requestPath: request.uri.path)
         let signature = try ResponseSignature.sign(
             parts, with: hub.identity.servingKey, created: hub.now() / 1000, nonce: nonce)
-        var headers: HTTPFields = [.contentType: Self.contentType]
+        var headers: HTTPFields = [.contentType: contentType]
         for (name, value) in [
             ("content-digest", digest), ("signature-input", signature.signatureInput),
             ("signature", signature.signature), ("cache-control", "no-store"),

@@ -77,4 +77,16 @@ extension Programme {
                 .text("next_steps", .mustResolve), .integer("items_planned"), .integer("items_done"),
             ]),
     ]
+
+    /// A file that belongs to a row, in whose channel it is. The row travels like any other, the file by itself.
+    static let attachmentTable = Table(
+        "attachment", channel: .column("channel"),
+        columns: [
+            .text("subject_table", .silent), .text("subject_id", .silent), .text("name"),
+            // Media type, and bytes.
+            .text("type", .silent), .integer("size", .silent),
+            // In hex.
+            .text("sha256", .silent),
+            .text("added_at", .silent),
+        ])
 }

@@ -5,7 +5,7 @@ public enum Programme {
     /// Made of constants, so that a mistake in it is a programmer's.
     public static let schema: Schema = {
         do {
-            return try Schema([migration1])
+            return try Schema([migration1, migration2])
         } catch {
             preconditionFailure("\(error)")
         }
@@ -23,6 +23,13 @@ public enum Programme {
             .index("progress_entry_by_item", on: "progress_entry", columns: ["item", "as_of"]),
             .index("progress_entry_by_target", on: "progress_entry", columns: ["target", "period"]),
             .index("review_by_unit", on: "review", columns: ["unit", "period"]),
+        ])
+
+    static let migration2 = Migration(
+        2,
+        [
+            .table(attachmentTable),
+            .index("attachment_by_subject", on: "attachment", columns: ["subject_table", "subject_id"]),
         ])
 }
 

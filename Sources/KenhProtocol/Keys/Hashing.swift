@@ -33,6 +33,17 @@ public enum Hashing {
     }
 }
 
+/// Plain SHA-256 of what comes in pieces, such as a file's content.
+public struct RunningHash {
+    private var hash = SHA256()
+
+    public init() {}
+
+    public mutating func update(_ bytes: UnsafeRawBufferPointer) { hash.update(bufferPointer: bytes) }
+
+    public func finish() -> Hash256 { Hash256(hash.finalize()) }
+}
+
 extension Hash256 {
     fileprivate init(_ digest: SHA256.Digest) {
         self = digest.withUnsafeBytes { bytes in

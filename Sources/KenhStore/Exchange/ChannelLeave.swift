@@ -28,6 +28,9 @@ struct ChannelLeave {
             try TableLine(core: core, table: table).delete(id: row.id)
             if states.count > 1 { try MergePass([], core: core).showKept(table: table, id: row.id) }
         }
+        let forget = try core.sql("DELETE FROM kenh_transfer WHERE channel = ?")
+        forget.bind(1, copying: channel.name)
+        try forget.run()
         for table in [
             "kenh_struck WHERE branch IN (SELECT number FROM kenh_branch WHERE ch = ?)",
             "kenh_block WHERE ch = ?", "kenh_branch WHERE ch = ?", "kenh_channel WHERE number = ?",

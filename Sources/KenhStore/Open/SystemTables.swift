@@ -16,10 +16,11 @@
 /// | `kenh_role`, `kenh_grant` | who may do what, from the same |
 /// | `kenh_statement` | that registry's statements as the centre signed them |
 /// | `kenh_checkpoint` | how large the centre's log was and what was in it, as the centre signed it |
+/// | `kenh_transfer` | attachments that were given or fetched, or are to be |
 /// | `kenh_notice` | what people should be told |
 enum SystemTables {
     static let prefix = "kenh_"
-    static let format: Int64 = 3
+    static let format: Int64 = 4
     /// "KENH" in ASCII.
     static let applicationID: Int64 = 0x4B45_4E48
 
@@ -48,6 +49,14 @@ enum SystemTables {
 
     private static let ruledDDL = "CREATE INDEX kenh_block_ruled ON kenh_block(ch) WHERE ruling IS NOT NULL;"
 
+    /// What came with format 4: attachments.
+    private static let transferDDL = """
+        CREATE TABLE kenh_transfer(
+            hash BLOB NOT NULL, channel TEXT NOT NULL, direction INTEGER NOT NULL, size INTEGER NOT NULL,
+            type TEXT NOT NULL, is_done INTEGER NOT NULL, tries INTEGER NOT NULL, next_at INTEGER NOT NULL,
+            error TEXT NOT NULL, epoch BLOB NOT NULL, PRIMARY KEY(hash, channel, direction)) STRICT, WITHOUT ROWID;
+        """
+
     /// What is lacking in a store of an earlier format.
     static func upgradeDDL(from format: Int64) -> String {
         let checkpoints = """
@@ -56,17 +65,22 @@ enum SystemTables {
             ALTER TABLE kenh_channel ADD COLUMN is_covered INTEGER NOT NULL DEFAULT 0;
             \(owedDDL)
             """
-        return """
-            \(format < 2 ? checkpoints : "")
+        let rights = """
             ALTER TABLE kenh_block ADD COLUMN ruling BLOB;
             \(ruledDDL)
             \(rightsDDL)
+            """
+        return """
+            \(format < 2 ? checkpoints : "")
+            \(format < 3 ? rights : "")
+            \(transferDDL)
             """
     }
 
     static let ddl = """
         \(checkpointDDL)
         \(rightsDDL)
+        \(transferDDL)
         CREATE TABLE kenh_meta(key TEXT PRIMARY KEY NOT NULL, value ANY) STRICT, WITHOUT ROWID;
         CREATE TABLE kenh_table(
             number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, id_type TEXT NOT NULL, channel TEXT,

@@ -131,8 +131,11 @@ struct Central: AsyncParsableCommand {
                     "the system lets this process open fewer files than many cells need; raise it (ulimit -n)",
                     metadata: ["open": "\(allowed)", "wanted": "\(files)"])
             }
+            let blobs = try home.blobs(of: hub, settings, logger)
             let portFile = portFile
-            let server = CentreServer(hub: hub, view: view, options: options, logger: logger) { port in
+            let server = CentreServer(
+                hub: hub, view: view, blobs: blobs, options: options, logger: logger
+            ) { port in
                 logger.info("serving", metadata: ["port": "\(port)"])
                 if let portFile { try? "\(port)\n".write(toFile: portFile, atomically: true, encoding: .utf8) }
             }

@@ -46,11 +46,14 @@ struct Daemon: AsyncParsableCommand {
         let cell = try CellHome(home, settings: settings, cancellation: cancellation)
         let logger = Log.make("kenh.cell")
         logger.info("syncing", metadata: ["cell": "\(cell.code)", "centre": "\(cell.url)"])
+        let attachments = try CellAttachments(home, cell: cell, settings: settings)
+        let worker = AttachmentWorker(cancellation: attachments.cancellation, logger: logger) { try attachments.sync() }
         let daemon = CellDaemon(
-            schedule: schedule, cancellation: cancellation, wake: wakes ? cell.wake(logger) : nil, logger: logger
+            schedule: schedule, cancellation: cancellation, wake: wakes ? cell.wake(logger) : nil, logger: logger,
+            onSynced: { worker.wake() }
         ) { try cell.sync() }
         try await ServiceGroup(
-            services: [daemon], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger
+            services: [daemon, worker], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger
         ).run()
     }
 }
@@ -80,13 +83,18 @@ struct CellHome: Sendable {
         _ = try sync()
     }
 
-    func client(_ key: SigningKey) throws -> CentreClient {
+    /// Of now: another process may have replaced this device's, and the centre may have replaced its own.
+    func keys() throws -> (device: SigningKey, centre: PublicKey) {
+        (try home.identity(store).key, try home.certificates(store).keys.current)
+    }
+
+    /// - Parameter transport: the cell's own where it is not given.
+    func client(_ key: SigningKey, over transport: CurlTransport? = nil) throws -> CentreClient {
         CentreClient(
-            transport: transport, key: key,
+            transport: transport ?? self.transport, key: key,
             organisation: try home.certificates(store).root.organisationFingerprint, clock: Store.wallClock)
     }
 
-    /// With the keys of now: another process may have replaced this device's, and the centre may have replaced its own.
     func sync() throws -> CellSync {
         let (identity, known) = (try home.identity(store), try home.certificates(store))
         let client = try client(identity.key)
@@ -103,8 +111,8 @@ struct CellHome: Sendable {
 
     func wake(_ logger: Logger) -> WakeFollower {
         WakeFollower(transport: transport, logger: logger) {
-            let (identity, known) = (try home.identity(store), try home.certificates(store))
-            return (try client(identity.key), known.keys.current)
+            let (key, centre) = try keys()
+            return (try client(key), centre)
         }
     }
 }

@@ -21,6 +21,7 @@ struct Status: AsyncParsableCommand {
         let blocks: Int
         let conflicts: Int
         let rejectedChanges: Int
+        let waitingAttachments: Int
         let clockOffsetSeconds: Double
         let journalMode: String
         let tables: [String: Int]
@@ -39,6 +40,7 @@ struct Status: AsyncParsableCommand {
             unsentSince: status.unsentSinceMilliseconds.map(Instant.text), heldBlocks: status.heldBlocks,
             blocks: status.blocks, conflicts: status.conflicts,
             rejectedChanges: status.rejectedChanges,
+            waitingAttachments: try store.transfers().count { !$0.isDone },
             clockOffsetSeconds: Double(status.clockOffsetMilliseconds) / 1000,
             journalMode: status.durability.journalMode,
             tables: Dictionary(uniqueKeysWithValues: status.rows.map { ($0.table, $0.count) }),
@@ -60,6 +62,9 @@ struct Status: AsyncParsableCommand {
             result.conflicts == 0 ? "No conflicts." : "\(result.conflicts) conflicts: kenh conflicts lists them.")
         if result.rejectedChanges > 0 {
             lines.append("\(result.rejectedChanges) changes were rejected: kenh rejected lists them.")
+        }
+        if result.waitingAttachments > 0 {
+            lines.append("\(result.waitingAttachments) attachments wait: kenh attachment list says for what.")
         }
         if result.clockOffsetSeconds != 0 { lines.append("This clock is off by \(-result.clockOffsetSeconds) s.") }
         lines.append("")

@@ -13,6 +13,8 @@ struct Sync: AsyncParsableCommand {
               kenh sync --home ~/kenh
               kenh sync --home ~/kenh --json
 
+            Attachments follow once all changes are through; one that does not arrive is said, and tried again later.
+
             In the centre's home it takes the edits made there into the log and merges what has come.
             """)
 
@@ -30,20 +32,24 @@ struct Sync: AsyncParsableCommand {
         let handedBackBlocks: Int
         let rejectedChanges: Int
         let leftChannels: [String]
+        let attachments: AttachmentOutcome
     }
 
     func run() async throws {
         let home = try home.resolve()
         let store = try home.openStore()
         if try home.role(store) == .centre { return try catchUp(home) }
-        let cell = try CellHome(home, settings: try Settings(home: home))
+        let settings = try Settings(home: home)
+        let cell = try CellHome(home, settings: settings)
         var sync = try cell.sync()
         if StandardError.isTerminal, !output.json {
             sync.progress = { Progress.show("\($0.sentChanges) sent, \($0.mergedChanges) merged") }
         }
         let report = try sync.run()
         Progress.clear()
-        try show(report)
+        let attachments = try CellAttachments(home, cell: cell, settings: settings).move(
+            showsProgress: StandardError.isTerminal && !output.json)
+        try show(report, attachments)
         guard report.refusals.isEmpty else {
             throw Failure(
                 .refused,
@@ -58,12 +64,13 @@ struct Sync: AsyncParsableCommand {
         }
     }
 
-    private func show(_ report: SyncReport) throws {
+    private func show(_ report: SyncReport, _ attachments: AttachmentOutcome) throws {
         let result = Result(
             sentChanges: report.sentChanges, mergedChanges: report.mergedChanges, equalChannels: report.equalChannels,
             unequalChannels: report.unequalChannels, refusals: report.refusals, heldBlocks: report.heldBlocks,
             regainedBlocks: report.regainedBlocks, handedBackBlocks: report.handedBackBlocks,
-            rejectedChanges: report.rejectedChanges, leftChannels: report.leftChannels)
+            rejectedChanges: report.rejectedChanges, leftChannels: report.leftChannels,
+            attachments: attachments)
         try output.print(result) {
             var line = "\(report.sentChanges) changes sent, \(report.mergedChanges) merged"
             if report.clockOffsetMilliseconds != 0 {
@@ -84,7 +91,7 @@ struct Sync: AsyncParsableCommand {
                 line += "; this cell takes no part in \(channel) any more, its rows were removed here"
             }
             if report.heldBlocks > 0 { line += "; \(report.heldBlocks) blocks wait for others" }
-            return line
+            return line + attachments.text
         }
     }
 

@@ -11,7 +11,8 @@ struct Verify: AsyncParsableCommand {
               kenh verify --home ~/kenh
               kenh verify --home ~/kenh --deep      compares every value with what the blocks say
 
-            In the centre's home it checks the log, too. Exits with 3 where something is wrong.
+            In the centre's home it checks the log, too. With --deep it reads all attachments: one that is damaged is set
+            aside, so that it is fetched or given again. Exits with 3 where something is wrong.
             """)
 
     @OptionGroup var home: HomeOptions
@@ -35,8 +36,9 @@ struct Verify: AsyncParsableCommand {
             if isTerminal, done % 16 == 0 { Progress.show("\(done) of \(all) blocks") }
         }
         let log = try home.role(store) == .centre ? try Self.verifyLog(home, store) : nil
+        let attachments = deep ? try AttachmentCheck(home: home, store: store).problems() : []
         Progress.clear()
-        let problems = report.problems + (log?.problems ?? [])
+        let problems = report.problems + (log?.problems ?? []) + attachments
         try output.print(
             Result(blocks: report.blocks, changes: report.changes, entries: log?.entries, problems: problems)
         ) {

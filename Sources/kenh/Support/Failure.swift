@@ -85,7 +85,7 @@ struct Failure: Error {
         switch code {
         case .cellUnknown, .deviceUnknown, .roleUnknown: .noInput
         case .cellExists, .badCellCode, .badChannel, .badRole: .badData
-        case .logMismatch: .refused
+        case .logMismatch, .blobOffset, .uploadQuota: .refused
         case .keyReplaced: .configuration
         case .notInitialised, .alreadyInitialised: .configuration
         case .unavailable, .diskFull: .disk

@@ -12,6 +12,8 @@ import KenhStore
 /// |---|---|
 /// | `kenh.db` | the tables, which any SQLite tool may write |
 /// | `device.key` | this device's key |
+/// | `attachments/` | a cell's attachments |
+/// | `blobs/` | the centre's attachments, and their index |
 /// | `log.db` | the centre's log and registry |
 /// | `keys/root.key` | the organisation's root key, to be taken off line |
 /// | `keys/serving.key` | the key that signs the centre's answers; `….next` while it is being replaced |
