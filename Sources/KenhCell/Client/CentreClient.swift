@@ -131,7 +131,9 @@ public struct CentreClient: Sendable {
         to request: Request, believesAnyTime: Bool = false, key: ([UInt8]) throws -> PublicKey?
     ) throws -> CentreAnswer {
         let first = try exchange(request, offset: 0, key)
-        guard first.status != 200, let offset = offset(in: first, believesAnyTime: believesAnyTime) else { return first }
+        guard first.status != 200, let offset = offset(in: first, believesAnyTime: believesAnyTime) else {
+            return first
+        }
         return try exchange(request, offset: offset, key)
     }
 

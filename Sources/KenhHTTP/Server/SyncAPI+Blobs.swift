@@ -1,6 +1,5 @@
 import Hummingbird
 import KenhHub
-import KenhMerge
 import KenhProtocol
 import Metrics
 
@@ -13,7 +12,7 @@ extension SyncAPI {
             try await respond(to: request) { request in
                 let (signed, device, piece) = try await open(
                     request, limit: BlobRules.pieceBytes, contentType: Self.pieceType)
-                let (hash, query) = try Self.parts(of: request)
+                let (hash, query) = (try BlobPath.hash(in: request.uri.path), try Self.query(of: request))
                 let status = try await onBlobQueue { try blobs.put(hash, query, piece: piece, from: device) }
                 Counter(label: "kenh_hub_blob_bytes_received").increment(by: piece.count)
                 return (signed, try WireCoding.encode(status))
@@ -21,12 +20,12 @@ extension SyncAPI {
         }
         router.get("/v1/blobs/{sha256}") { request, _ in
             // Which of the two answers it is has to be known before its content.
-            let wantsPiece = (try? Self.parts(of: request).query.wantsStatus) == false
+            let wantsPiece = (try? Self.query(of: request).wantsStatus) == false
             return try await respond(to: request, contentType: wantsPiece ? Self.pieceType : SignedExchange.contentType)
             {
                 request in
                 let (signed, device, _) = try await open(request, limit: 0)
-                let (hash, query) = try Self.parts(of: request)
+                let (hash, query) = (try BlobPath.hash(in: request.uri.path), try Self.query(of: request))
                 let body = try await onBlobQueue {
                     guard query.wantsStatus else { return try blobs.piece(hash, query, for: device) }
                     return try WireCoding.encode(try blobs.status(hash, query, for: device))
@@ -36,7 +35,5 @@ extension SyncAPI {
         }
     }
 
-    private static func parts(of request: Request) throws -> (hash: Hash256, query: BlobQuery) {
-        (try BlobPath.hash(in: request.uri.path), try BlobQuery(request.uri.query ?? ""))
-    }
+    private static func query(of request: Request) throws -> BlobQuery { try BlobQuery(request.uri.query ?? "") }
 }

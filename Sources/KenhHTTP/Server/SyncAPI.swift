@@ -152,14 +152,14 @@ public struct SyncAPI: Sendable {
     }
 
     private func onQueue<T: Sendable>(_ body: @escaping @Sendable () throws -> T) async throws -> T {
-        try await Self.run(on: queue, body)
+        try await run(on: queue, body)
     }
 
     func onBlobQueue<T: Sendable>(_ body: @escaping @Sendable () throws -> T) async throws -> T {
-        try await Self.run(on: blobQueue, body)
+        try await run(on: blobQueue, body)
     }
 
-    private static func run<T: Sendable>(
+    private func run<T: Sendable>(
         on queue: DispatchQueue, _ body: @escaping @Sendable () throws -> T
     ) async throws -> T {
         try await withCheckedThrowingContinuation { continuation in

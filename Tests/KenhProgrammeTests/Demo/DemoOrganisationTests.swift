@@ -16,7 +16,8 @@ import Testing
         #expect(counts["unit"] == 7 && counts["sub_plan"] == 6 && counts["target"] == 10)
         #expect(counts["sub_plan_target"] == 10 && counts["work_item"] == 140 && counts["progress_entry"] == 600)
         #expect(counts["review"] == 99)
-        #expect(Set(counts.keys) == Set(Programme.schema.tables.map(\.name)))
+        // Nobody attaches a file in it.
+        #expect(Set(counts.keys) == Set(Programme.schema.tables.map(\.name)).subtracting(["attachment"]))
     }
 
     @Test("of 105 monthly reviews 86 are on time, 13 late and 6 missing", arguments: seeds)
