@@ -180,7 +180,12 @@ struct BadInputTests {
 
     @Test("a port that is taken, and hosts that this machine is not")
     func listening() throws {
-        let centre = organisation.centre
+        // One that nobody serves yet.
+        let home = organisation.folder.appendingPathComponent("idle")
+        let centre = Node(name: "idle", home: home, files: cell.files, line: nil)
+        try organisation.expectSuccess(centre.kenh("central", "init"))
+        expect(
+            try organisation.centre.kenh("central", "serve", "--port", "0"), 75, "another process", "stop that first")
         expect(try centre.kenh("central", "serve", "--port", String(organisation.port)), 69, "in use", "--port")
         expect(try centre.kenh("central", "serve", "--host", "192.0.2.1", "--port", "0"), 69, "--host")
         expect(try centre.kenh("central", "serve", "--host", "no-such-host.invalid", "--port", "0"), 69, "--host")

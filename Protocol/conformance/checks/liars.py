@@ -36,8 +36,14 @@ class Liar:
             protocol_version = "HTTP/1.1"
 
             def do_POST(self) -> None:
+                self._pass_on()
+
+            def do_GET(self) -> None:
+                self._pass_on()
+
+            def _pass_on(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
-                status, fields, answer = liar.forward(self.path, dict(self.headers.items()), body)
+                status, fields, answer = liar.forward(self.command, self.path, dict(self.headers.items()), body)
                 self.send_response(status)
                 for name, value in fields.items():
                     self.send_header(name, value)
@@ -59,12 +65,12 @@ class Liar:
         self._server.server_close()
         self._thread.join()
 
-    def forward(self, path: str, fields: dict[str, str], body: bytes) -> tuple[int, dict[str, str], bytes]:
+    def forward(self, method: str, path: str, fields: dict[str, str], body: bytes) -> tuple[int, dict[str, str], bytes]:
         """The centre's answer, or another one."""
         connection = http.client.HTTPConnection(HOST, self._centre, timeout=20)
         try:
             kept = {name: value for name, value in fields.items() if name.lower() not in ("host", "connection")}
-            connection.request("POST", path, body, kept)
+            connection.request(method, path, body, kept)
             response = connection.getresponse()
             answer = response.read()
             found = {name.lower(): value for name, value in response.getheaders()}
@@ -78,12 +84,13 @@ class Liar:
             message = SyncResponse.FromString(answer)
             self.lie(SyncRequest.FromString(body), message)
             answer = message.SerializeToString()
-        return status, self._signed(path, status, found, answer), answer
+        return status, self._signed(method, path, status, found, answer), answer
 
-    def _signed(self, path: str, status: int, fields: dict[str, str], body: bytes) -> dict[str, str]:
+    def _signed(
+        self, method: str, path: str, status: int, fields: dict[str, str], body: bytes) -> dict[str, str]:
         """As the centre signs: with its parameters, its request's nonce included."""
         parameters = re.search(r"\)(;.*)$", fields["signature-input"]).group(1)
-        values = (str(status), CONTENT_TYPE, content_digest(body), "POST", path)
+        values = (str(status), CONTENT_TYPE, content_digest(body), method, path.partition("?")[0])
         signature = self._key.sign_untagged(signature_base(dict(zip(RESPONSE_COMPONENTS, values)), parameters))
         return {
             "Content-Type": CONTENT_TYPE, "Content-Digest": content_digest(body), "Cache-Control": "no-store",
