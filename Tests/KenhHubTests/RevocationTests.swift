@@ -40,9 +40,14 @@ import Testing
         #expect(try b.title("after") == nil && b.title("before") == .text("sent"))
     }
 
-    @Test("neither compares logs, nor asks again with its old key")
+    @Test("neither compares logs, nor is shown an entry, nor asks again with its old key")
     func elsewhere() throws {
         try fixture.hub.revoke(key, reason: "stolen")
+        var proof = WireProofRequest()
+        proof.protocol = Limits.protocolVersion
+        proof.entry.channel = ChannelName.registry
+        proof.entry.sequence = 1
+        #expect(throws: ProtocolError(.revoked, "")) { try fixture.hub.proof(proof, for: a.registered) }
         var request = WireReconcileRequest()
         request.protocol = Limits.protocolVersion
         request.replica = Data(a.identity.replica.bytes)

@@ -116,11 +116,11 @@ private struct AuditCheck {
         if let wanted, wanted != key.organisationFingerprint {
             add("the file is of the organisation \(report.organisation), not of the one asked for")
         }
+        let given = [wire.servingCertificate] + wire.earlierCertificates
         do {
-            certificates = try ServingCertificates(
-                [wire.servingCertificate] + wire.earlierCertificates, root: key)
+            certificates = try ServingCertificates(given, root: key)
         } catch { add("the centre's certificate is not signed by the organisation's root key") }
-        if let certificates, certificates.signed[0] != wire.servingCertificate {
+        if let certificates, certificates.signed != given {
             add("the centre's certificates do not stand in their order")
         }
     }

@@ -36,9 +36,11 @@ extension Hub {
 
     /// `POST /v1/proof`: that one entry is in the log.
     ///
-    /// - Throws: ``ProtocolError`` with code `notFound` where it is not, or not in what the device may know.
+    /// - Throws: ``ProtocolError`` with code `notFound` where it is not, or not in what the device may know, and
+    ///   `revoked` where the device was.
     public func proof(_ request: WireProofRequest, for device: RegisteredDevice) throws -> WireProofResponse {
         try check(version: request.protocol)
+        try refuseRevoked(device.key)
         return try log.read { transaction in
             guard let found = try entry(request, transaction), try maySee(found.proof, device, transaction) else {
                 throw ProtocolError(.notFound, "the centre's log has no such entry")
