@@ -7,8 +7,8 @@ import tempfile
 from pathlib import Path
 
 from checks import (
-    answers, audits, blobs, liars, merging, random_edits, refused_blocks, refused_requests, restores, rights, trees,
-    vectors, waking)
+    answers, audits, blobs, device_keys, liars, merging, random_edits, refused_blocks, refused_requests, restores,
+    rights, serving_keys, trees, vectors, waking)
 from checks.results import Results
 from checks.world import World
 
@@ -33,6 +33,8 @@ def main() -> int:
             answers.run(world)
             trees.run(world)
             waking.run(world)
+            serving_keys.run(world)
+            device_keys.run(world)
             liars.run(world)
             restores.run(world)
             trees.run_lives(world)

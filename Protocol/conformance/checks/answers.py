@@ -74,7 +74,7 @@ def _entries(cell: OtherCell) -> None:
         entries = list(SyncResponse.FromString(response.SerializeToString()).entries)
         change(entries)
         store = Store(cell.client.key, cell.store.organisation, cell.store.replica, Schema())
-        check = EntryCheck(store, cell.client.serving_key, response.epoch)
+        check = EntryCheck(store, cell.client.keys, response.epoch)
         for entry in entries:
             check.check(entry)
         check.check_newest()

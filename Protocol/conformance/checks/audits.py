@@ -13,7 +13,8 @@ from kenh_client.audit import MAGIC, split_notes, verify
 from kenh_client.checkpoints import Checkpoint
 from kenh_client.enrolment import check_certificate
 from kenh_client.kenh_pb2 import AuditOrganisation, AuditRecord, AuditSeal, ServingCertificate, SignedStatement
-from kenh_client.keys import AUDIT_SEAL, SERVING_CERTIFICATE, SigningKey, fingerprint
+from kenh_client.keys import AUDIT_SEAL, LOG_ENTRY, SERVING_CERTIFICATE, SigningKey, fingerprint
+from kenh_client.log import entry_hash
 from kenh_client.numbers import Reader, string
 from kenh_client.problems import Refused
 
@@ -35,6 +36,8 @@ def run(world: World, seed: int) -> None:
         _cut(path.read_bytes())
     with world.results.check("audit file: what a centre may have sealed that is not its log"):
         _sealed(world, path.read_bytes())
+    with world.results.check("audit file: of a centre whose key was replaced, with one certificate or signer changed"):
+        _rotated(world, path.read_bytes())
     with world.results.check("audit file: checkpoints of cells, and a log that contradicts them"):
         _checkpoints(world, path.read_bytes())
 
@@ -157,6 +160,76 @@ def _sealed(world: World, content: bytes) -> None:
     expect_equal(wrong, [], "where the program says otherwise")
 
 
+def _rotated(world: World, content: bytes) -> None:
+    """Everything else is as it was: no hash covers who signed an entry, nor the certificates."""
+    key = world.centre.serving_key()
+    records = split_records(content)[:-1]
+    place = next(place for place, record in enumerate(records) if read_record(record).HasField("organisation"))
+    organisation = read_record(records[place]).organisation
+    earlier = list(organisation.earlier_certificates)
+    expect(len(earlier) >= 2, f"{len(earlier)} earlier certificates")
+    newest = organisation.serving_certificate
+    before = world.centre.keys[ServingCertificate.FromString(earlier[0].statement).serving_key]
+    statement = ServingCertificate.FromString(newest.statement)
+    of_stranger = _certified(SigningKey(), statement)
+
+    def with_certificates(first: SignedStatement, *others: SignedStatement) -> list[bytes]:
+        made = AuditOrganisation(
+            root_key=organisation.root_key, serving_certificate=first, earlier_certificates=others)
+        return [*records[:place], make_record(organisation=made), *records[place + 1:]]
+
+    def signed_by(signer: SigningKey, number: int) -> list[bytes]:
+        """An entry of the file, counted from its beginning or end, signed by another."""
+        entries = [at for at, record in enumerate(records) if read_record(record).HasField("entry")]
+        chains: dict[str, bytes] = {}
+        for at in entries[:entries[number] - entries[0] + 1]:
+            entry = read_record(records[at]).entry
+            chains[entry.channel] = found = entry_hash(
+                chains.get(entry.channel, bytes(32)), entry.kind, entry.channel, entry.sequence, entry.object_hash,
+                entry.accepted_at_ms, entry.ruling)
+        entry.signature = signer.sign(LOG_ENTRY, entry.epoch + found)
+        return [*records[:entries[number]], make_record(entry=entry), *records[entries[number] + 1:]]
+
+    copy = world.centre.home.parent / "copy.audit"
+    wrong = []
+    for what, is_good, made in (
+        ("the newest entry signed by the same key", True, sealed(signed_by(key, -1), key)),
+        ("the newest entry signed by the key before", False, sealed(signed_by(before, -1), key)),
+        ("the one before it, too", False, sealed(signed_by(before, -2), key)),
+        ("the first entry signed by a newer key", False, sealed(signed_by(before, 0), key)),
+        ("the newest entry signed by nobody's", False, sealed(signed_by(SigningKey(), -1), key)),
+        ("without the earlier certificates", False, sealed(with_certificates(newest), key)),
+        ("without the oldest", False, sealed(with_certificates(newest, *earlier[:-1]), key)),
+        ("the earlier ones in another order", False, sealed(with_certificates(newest, *reversed(earlier)), key)),
+        ("an earlier one as the newest", False, sealed(with_certificates(earlier[0], newest, *earlier[1:]), before)),
+        ("the newest twice", False, sealed(with_certificates(newest, newest, *earlier), key)),
+        ("one more, of another root", False, sealed(with_certificates(newest, *earlier, of_stranger), key)),
+        ("an earlier one that is not signed", False,
+         sealed(with_certificates(newest, *earlier[:-1], SignedStatement(statement=earlier[-1].statement)), key)),
+        ("a seal by the key before", False, sealed(records, before)),
+    ):
+        copy.write_bytes(made)
+        if _is_good(made) != is_good:
+            wrong.append(f"{what}: here")
+        if program_takes(world, copy) != is_good:
+            wrong.append(f"{what}: there")
+    expect_equal(wrong, [], "where somebody says otherwise")
+
+
+def _certified(root: SigningKey, statement: ServingCertificate) -> SignedStatement:
+    """The same by another root key."""
+    content = statement.SerializeToString()
+    return SignedStatement(statement=content, signature=root.sign(SERVING_CERTIFICATE, content))
+
+
+def _is_good(content: bytes) -> bool:
+    try:
+        verify(content)
+    except Refused:
+        return False
+    return True
+
+
 def _organisation(records: list[bytes]) -> tuple[bytes, SignedStatement]:
     """Root key and certificate."""
     found = next(read_record(record).organisation for record in records if read_record(record).HasField("organisation"))
@@ -190,7 +263,7 @@ def split_records(content: bytes) -> list[bytes]:
 
 def _checkpoints(world: World, content: bytes) -> None:
     path, notes_path = world.centre.home.parent / "whole.audit", world.centre.home.parent / "kept.notes"
-    key = world.centre.serving_key()
+    key, keys = world.centre.serving_key(), world.other.client.keys.keys
     notes = split_notes(world.real.run("audit", "checkpoints"))
     expect(notes, "the real cell keeps no checkpoint")
     # Of those that cells keep some are of lives that were forgotten: both say the same of each.
@@ -198,12 +271,12 @@ def _checkpoints(world: World, content: bytes) -> None:
     verdicts = set()
     for note in {*notes, *own}:
         notes_path.write_text(note, "utf-8")
-        checkpoint = Checkpoint.read(note, key.public)
+        checkpoint = Checkpoint.read(note, *keys)
         verdicts.add(is_good := _is_good_with(content, note))
         expect_equal(program_takes(world, path, "--checkpoints", str(notes_path)), is_good,
                      f"what the program says of a checkpoint over {checkpoint.size} entries")
     expect(True in verdicts, "no checkpoint of a cell is of the file's log")
-    newest = Checkpoint.read(notes[-1], key.public)
+    newest = Checkpoint.read(notes[-1], *keys)
     expect(_is_good_with(content, newest.note), "the newest checkpoint of the real cell is not of the file's log")
     # What was signed, and is not in the file: in the life that goes on nothing excuses it.
     for what, lie in (

@@ -3,7 +3,7 @@
 import http.client
 import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -11,7 +11,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from kenh_client import tree
 from kenh_client.checkpoints import Checkpoint
 from kenh_client.http_signing import CONTENT_TYPE, RESPONSE_COMPONENTS, base64_text, content_digest, signature_base
-from kenh_client.kenh_pb2 import ChannelHead, Problem, SyncRequest, SyncResponse
+from kenh_client.kenh_pb2 import (
+    ChannelHead, KeysResponse, Problem, SignedStatement, SyncRequest, SyncResponse)
 from kenh_client.keys import SigningKey
 from kenh_client.problems import Refused
 
@@ -28,7 +29,9 @@ class Liar:
 
     def __init__(self, port: int, key: SigningKey) -> None:
         self.lie: Lie | None = None
-        self._key = key
+        # Both may be others than the centre's.
+        self.key = key
+        self.certificates: Sequence[SignedStatement] | None = None
         self._centre = port
         liar = self
 
@@ -84,14 +87,20 @@ class Liar:
             message = SyncResponse.FromString(answer)
             self.lie(SyncRequest.FromString(body), message)
             answer = message.SerializeToString()
+        if path.startswith("/v1/keys") and self.certificates is not None:
+            keys = KeysResponse.FromString(answer)
+            del keys.certificates[:]
+            keys.certificates.extend(self.certificates)
+            answer = keys.SerializeToString()
         return status, self._signed(method, path, status, found, answer), answer
 
     def _signed(
         self, method: str, path: str, status: int, fields: dict[str, str], body: bytes) -> dict[str, str]:
         """As the centre signs: with its parameters, its request's nonce included."""
         parameters = re.search(r"\)(;.*)$", fields["signature-input"]).group(1)
+        parameters = re.sub(r'keyid="[^"]*"', f'keyid="{self.key.public.hex()}"', parameters)
         values = (str(status), CONTENT_TYPE, content_digest(body), method, path.partition("?")[0])
-        signature = self._key.sign_untagged(signature_base(dict(zip(RESPONSE_COMPONENTS, values)), parameters))
+        signature = self.key.sign_untagged(signature_base(dict(zip(RESPONSE_COMPONENTS, values)), parameters))
         return {
             "Content-Type": CONTENT_TYPE, "Content-Digest": content_digest(body), "Cache-Control": "no-store",
             "Signature-Input": f"kenh=({' '.join(RESPONSE_COMPONENTS)}){parameters}",

@@ -23,6 +23,8 @@ from kenh_client.store import Edit, Store, StoredBlock
 from kenh_client.sync import Report, Sync
 from kenh_client.values import Plain, Value
 
+from .results import expect
+
 HOST = "127.0.0.1"
 
 
@@ -94,6 +96,8 @@ class Centre(Program):
     def __init__(self, binary: Path, home: Path) -> None:
         super().__init__(binary, home)
         self.port = 0
+        # All that it ever had while these checks gave it another, also those that it forgot.
+        self.keys: dict[bytes, SigningKey] = {}
         self._server: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -132,6 +136,20 @@ class Centre(Program):
         """Its key, to say what an honest centre does not."""
         return SigningKey(bytes.fromhex((self.home / "keys" / "serving.key").read_text("ascii").split()[0]))
 
+    def root_key(self) -> SigningKey:
+        """The organisation's, which these checks do not take off line."""
+        return SigningKey(bytes.fromhex(self._root_file.read_text("ascii").split()[0]))
+
+    @property
+    def _root_file(self) -> Path:
+        return self.home / "keys" / "root.key"
+
+    def rotate(self) -> None:
+        """Give it another key."""
+        old = self.serving_key()
+        self.run("central", "key", "rotate", "--root-key", str(self._root_file))
+        self.keys |= {key.public: key for key in (old, self.serving_key())}
+
     def add_cell(self, code: str) -> None:
         """Enter a cell."""
         self.run("central", "cell", "add", code)
@@ -168,6 +186,16 @@ class OtherCell:
         self.enrolment = self.client.enrol(EnrolmentCode.read(code), self.replica, "the other client")
         self.store = Store(self.client.key, self.enrolment.organisation, self.replica, self.schema)
         return self.enrolment
+
+    def replace_key(self, key: SigningKey, replica: bytes) -> Enrolment:
+        """Put another key in the place of this device's, which seals nothing from here on."""
+        expect(not self.store.unsent(), "something is unsent that the old key signed")
+        old, client = self.client.key, copy.copy(self.client)
+        client.key = key
+        enrolment = client.replace_key(old, replica, "the other client, anew")
+        self.client = client
+        self.store.change_key(key, replica)
+        return enrolment
 
     def sync(self, down_limit_bytes: int = 0) -> Report:
         """Sync once."""

@@ -254,7 +254,7 @@ def _enrolment(world: World) -> None:
     organisation = world.other.client.organisation
     code = EnrolmentCode.read(world.centre.code("CB2"))
     joining = OtherCell(world.centre.port, world.schema)
-    joining.client.serving_key = world.other.client.serving_key
+    joining.client.keys = world.other.client.keys
 
     def draft(key: SigningKey | None = None, **changes: object) -> Draft:
         message = joining.client.proof(code, joining.replica, "a device", organisation)
@@ -320,7 +320,7 @@ def joined_twice(world: World) -> None:
     expect_equal(joining.join(text), first, "the second answer")
     code = EnrolmentCode.read(text)
     late = CentreClient(HOST, world.centre.port, SigningKey())
-    late.organisation, late.serving_key = joining.client.organisation, joining.client.serving_key
+    late.organisation, late.keys = joining.client.organisation, joining.client.keys
     thief = OtherCell(world.centre.port, world.schema)
     thief.client = late
     body = late.proof(code, secrets.token_bytes(16), "another", late.organisation).SerializeToString()

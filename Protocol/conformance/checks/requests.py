@@ -82,6 +82,9 @@ def check_signed(cell: OtherCell, answer: Answer, request: Request) -> None:
 
 def recovery_of(path: str, code: str) -> str:
     """What a device is told to do (section 12)."""
+    # The text does not say what `unknownDevice` by `/v1/enroll` means: nobody who joins can reconcile.
+    if code in ("keyReplaced", "revoked") or (code == "unknownDevice" and path == "/v1/enroll"):
+        return "askAPerson"
     if code in ("staleRequest", "badDigest"):
         return "retry"
     if code == "logMismatch" or (code == "unknownDevice" and path != "/v1/reconcile"):

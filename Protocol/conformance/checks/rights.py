@@ -489,7 +489,7 @@ def _proofs(world: World) -> None:
         except CentreProblem as problem:
             expect_equal((problem.status, problem.code), (404, "notFound"), "problem")
             return None
-        check_proof(response.proof, cell.client.serving_key)
+        check_proof(response.proof, cell.client.keys)
         shown = Checkpoint.read(response.checkpoint, cell.client.serving_key)
         expect(shown.has(proof_hash(response.proof), response.position, response.inclusion), "it is not in the tree")
         return response.proof

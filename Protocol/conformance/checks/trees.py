@@ -59,7 +59,7 @@ def whole_log(cell: OtherCell, tree_size: int = 0) -> SyncResponse:
 def _reached(cell: OtherCell, response: SyncResponse) -> Callable[[str], tuple[int, bytes]]:
     store = cell.copy().store
     store.followers = {}
-    plan = EntryCheck(store, cell.client.serving_key, response.epoch)
+    plan = EntryCheck(store, cell.client.keys, response.epoch)
     for entry in response.entries:
         plan.check(entry)
     return plan.reached
@@ -115,7 +115,7 @@ def _all_entries(world: World) -> None:
         expect_equal(list(head.inclusion), tree.inclusion(hashes, head.position - 1), f"path of {head.channel}")
 
 
-def _ask(cell: OtherCell, **fields: object) -> ProofResponse:
+def ask_proof(cell: OtherCell, **fields: object) -> ProofResponse:
     request = ProofRequest(**{"protocol": 1, **fields})
     return cell.client.post("/v1/proof", request, ProofResponse)
 
@@ -134,8 +134,8 @@ def _proofs(world: World) -> None:
         ("a statement", None, {"object_hash": statement}),
         ("a place", first, {"entry": Cursor(channel=REGISTRY_CHANNEL, sequence=1)}),
     ):
-        response = _ask(cell, tree_size=known.size, **fields)
-        check_proof(response.proof, cell.client.serving_key)
+        response = ask_proof(cell, tree_size=known.size, **fields)
+        check_proof(response.proof, cell.client.keys)
         if wanted is not None:
             expect_equal(response.proof, wanted, what)
         shown, is_known = _tree_check(cell, known).goes_on(
@@ -146,7 +146,7 @@ def _proofs(world: World) -> None:
         expect(not shown.has(proof_hash(response.proof), response.position + 1, path), f"{what}: at two places")
         expect(not shown.has(block.hash, response.position, path), f"{what}: another entry is there, too")
         expect(response.time_ms > 0, "there is no time")
-    expect_equal(list(_ask(cell, object_hash=block.hash).consistency), [], "consistency from nothing")
+    expect_equal(list(ask_proof(cell, object_hash=block.hash).consistency), [], "consistency from nothing")
     for status, code, fields in (
         (404, "notFound", {"object_hash": bytes(32)}),
         (404, "notFound", {"entry": Cursor(channel=CHANNEL, sequence=99_999)}),
@@ -158,7 +158,7 @@ def _proofs(world: World) -> None:
         (426, "unsupportedVersion", {"object_hash": block.hash, "protocol": 2}),
     ):
         try:
-            _ask(cell, **fields)
+            ask_proof(cell, **fields)
         except CentreProblem as problem:
             expect_equal((problem.status, problem.code, problem.recovery), (status, code, "stop"), f"{fields}")
         else:

@@ -11,7 +11,7 @@ from .body import Change
 from .checkpoints import Checkpoint
 from .enrolment import check_certificate
 from .kenh_pb2 import (
-    AuditRecord, AuditSeal, BlockHeader, LogEntry, RegistryStatement, ServingCertificate, SignedStatement)
+    AuditRecord, AuditSeal, BlockHeader, LogEntry, RegistryStatement, SignedStatement)
 from .keys import (
     AUDIT_SEAL, BLOCK_DEVICE, REGISTRY_STATEMENT, ZERO_HASH, check_public_key, check_signature, fingerprint)
 from .log import (
@@ -20,6 +20,7 @@ from .log import (
 from .numbers import Reader
 from .problems import Refused, require
 from .rights import Rights, Ruling
+from .serving_keys import ServingKeys
 from .tree import Tree
 
 MAGIC = b"Kenh audit 1\n"
@@ -94,7 +95,9 @@ class _Audit:
         self.report = Report()
         self.notes: list[str] = []
         self._wanted = organisation
-        self._certificate: ServingCertificate | None = None
+        self._keys: ServingKeys | None = None
+        # The key that signed the entry before.
+        self._signer = b""
         self._checkpoints: list[Checkpoint] = []
         self._roots: dict[int, bytes] = {0: Tree().root}
         self._tree = Tree()
@@ -117,13 +120,13 @@ class _Audit:
         require(not self._is_sealed, "malformed", "something follows the seal")
         what = record.WhichOneof("what")
         if what == "organisation":
-            require(self._certificate is None, "malformed", "the file says twice whose log it is")
+            require(self._keys is None, "malformed", "the file says twice whose log it is")
             key = record.organisation.root_key
             check_public_key(key)
             self.report.organisation = fingerprint(key)
             require(self._wanted in (None, self.report.organisation), "wrongOrganisation", "another organisation")
-            self._certificate = check_certificate(
-                key, record.organisation.serving_certificate, b"")
+            certificates = record.organisation.serving_certificate, *record.organisation.earlier_certificates
+            self._keys = ServingKeys.in_order(key, certificates)
         elif what == "checkpoint":
             self.notes.append(record.checkpoint)
         elif what == "entry":
@@ -132,9 +135,9 @@ class _Audit:
             self._take_seal(record.seal, hash_before)
 
     @property
-    def _serving_key(self) -> bytes:
-        require(self._certificate is not None, "malformed", "the file does not say whose log it is")
-        return self._certificate.serving_key
+    def _known(self) -> ServingKeys:
+        require(self._keys is not None, "malformed", "the file does not say whose log it is")
+        return self._keys
 
     def _take_entry(self, entry: LogEntry) -> None:
         require(entry.position == self._tree.size + 1, "brokenLink", "the entry is not the next one")
@@ -142,7 +145,7 @@ class _Audit:
         require(entry.sequence == sequence + 1, "brokenLink", "the entry is not the next one of its channel")
         require(len(entry.object_hash) == 32, "malformed", "a hash has 32 bytes")
         proof = proof_of(entry, entry.epoch, previous)
-        check_proof(proof, self._serving_key)
+        self._check_signer(check_proof(proof, self._known))
         self._chains[entry.channel] = entry.sequence, proof_hash(proof)
         self._epoch = entry.epoch
         is_ruling = entry.kind == RULING_ENTRY
@@ -160,6 +163,13 @@ class _Audit:
         self._tree.append(proof_hash(proof))
         self._roots[self._tree.size] = self._tree.root
         self.report.entries += 1
+
+    def _check_signer(self, key: bytes) -> None:
+        """No entry is signed by a key older than that of the entry before."""
+        keys = self._known.keys
+        is_older = self._signer != b"" and keys.index(key) > keys.index(self._signer)
+        require(not is_older, "badSignature", "a key signed that was replaced")
+        self._signer = key
 
     def _take_block(self, entry: LogEntry) -> None:
         header = blocks.check_outside(entry.block)
@@ -204,8 +214,10 @@ class _Audit:
         signed = entry.registry
         require(entry.channel == REGISTRY_CHANNEL and statement_hash(signed.statement) == entry.object_hash,
                 "brokenLink", "the statement is not the entry's")
-        check_signature(self._serving_key, REGISTRY_STATEMENT, signed.statement, signed.signature)
+        self._known.signer(REGISTRY_STATEMENT, signed.statement, signed.signature)
         statement = RegistryStatement.FromString(signed.statement)
+        if statement.HasField("serving_key_added"):
+            check_certificate(self._known.root_key, statement.serving_key_added.certificate, b"")
         if statement.HasField("replica_added"):
             self._replicas.setdefault(statement.replica_added.replica, statement.replica_added.device_key)
         if statement.HasField("device_added"):
@@ -223,7 +235,7 @@ class _Audit:
                 self._ends[opened.epoch] = min(self._ends.get(opened.before, opened.tree_size), opened.tree_size)
 
     def _take_seal(self, seal: SignedStatement, hash_before: bytes) -> None:
-        check_signature(self._serving_key, AUDIT_SEAL, seal.statement, seal.signature)
+        check_signature(self._known.newest, AUDIT_SEAL, seal.statement, seal.signature)
         require(AuditSeal.FromString(seal.statement).hash == hash_before, "badDigest", "the seal is of other bytes")
         self._is_sealed = True
 
@@ -232,7 +244,7 @@ class _Audit:
         require(self._is_sealed, "malformed", "the seal is missing")
         covers = False
         for note in self.notes:
-            checkpoint = Checkpoint.read(note, self._serving_key)
+            checkpoint = Checkpoint.read(note, *self._known.keys)
             epoch = bytes.fromhex(checkpoint.origin.rpartition("/")[2])
             covers |= checkpoint.size == self._tree.size and epoch == self._epoch
             if self._roots.get(checkpoint.size) == checkpoint.root:

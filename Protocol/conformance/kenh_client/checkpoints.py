@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from . import tree
 from .keys import SigningKey, is_good_signature
 from .kenh_pb2 import SyncResponse
-from .problems import Refused, require
+from .problems import Refused, UnknownKey, require
 
 MAX_NOTE_BYTES = 16 * 2**10
 MAX_SIGNATURES = 16
@@ -90,15 +90,16 @@ class Checkpoint:
     note: str = ""
 
     @staticmethod
-    def read(note: str, serving_key: bytes) -> "Checkpoint":
-        """A checkpoint that the serving key signed under the log's origin as its name."""
+    def read(note: str, *keys: bytes) -> "Checkpoint":
+        """A checkpoint that one of these keys signed under the log's origin as its name."""
         parsed = Note.read(note)
         lines = parsed.text.split("\n")
         is_shaped = len(lines) >= 4 and lines[0] != "" and re.fullmatch("0|[1-9][0-9]{0,19}", lines[1]) is not None
         require(is_shaped, "malformed", "this is no checkpoint")
         size, root = int(lines[1]), _base64_bytes(lines[2])
         require(size < 2**64 and len(root) == 32, "malformed", "this is no checkpoint")
-        require(parsed.is_signed_by(lines[0], serving_key), "badSignature", "the centre did not sign the checkpoint")
+        if not any(parsed.is_signed_by(lines[0], key) for key in keys):
+            raise UnknownKey("the centre did not sign the checkpoint")
         return Checkpoint(lines[0], size, root, note)
 
     @property
@@ -133,6 +134,7 @@ class TreeCheck:
     """Checks what an answer says of the tree."""
 
     organisation: bytes
+    # The newest: of answers no other key's checkpoints are good.
     serving_key: bytes
     # The newest that was kept when the request was made.
     known: Checkpoint | None

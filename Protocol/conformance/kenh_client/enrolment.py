@@ -4,7 +4,9 @@ import hashlib
 import hmac
 from dataclasses import dataclass
 
-from .keys import CODE, ENROLMENT, SERVING_CERTIFICATE, SigningKey, check_signature, fingerprint, tagged, tagged_hash
+from .keys import (
+    CODE, DEVICE_REPLACEMENT, ENROLMENT, SERVING_CERTIFICATE, SigningKey, check_signature, fingerprint, tagged,
+    tagged_hash)
 from .kenh_pb2 import ServingCertificate, SignedStatement
 from .problems import require
 
@@ -63,6 +65,11 @@ def enrolment_message(organisation: bytes, device_key: bytes, replica: bytes) ->
 def countersignature(key: SigningKey, organisation: bytes, replica: bytes) -> bytes:
     """The device's word that it wants to be in this organisation."""
     return key.sign(ENROLMENT, enrolment_message(organisation, key.public, replica))
+
+
+def replacement(old: SigningKey, organisation: bytes, new_key: bytes, replica: bytes) -> bytes:
+    """The old key's word that the new one takes its place."""
+    return old.sign(DEVICE_REPLACEMENT, organisation + old.public + new_key + replica)
 
 
 def check_certificate(root_key: bytes, signed: SignedStatement, pin: bytes) -> ServingCertificate:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from .keys import SigningKey, is_good_signature
-from .problems import Refused, require
+from .problems import Refused, UnknownKey, require
 
 CONTENT_TYPE = "application/x-protobuf"
 REQUEST_COMPONENTS = (
@@ -105,7 +105,8 @@ def check_answer(answer: Answer, request: Request, serving_key: bytes) -> None:
     covered, parameters = signature_input(answer.field("signature-input"))
     require(covered == RESPONSE_COMPONENTS, "badSignature", "other components are signed")
     values = parameter_values(parameters)
-    require(values["keyid"] == f'"{serving_key.hex()}"', "badSignature", "another key signed")
+    if values["keyid"] != f'"{serving_key.hex()}"':
+        raise UnknownKey("another key signed")
     require(values["nonce"] == f'"{base64_text(request.nonce)}"', "badSignature", "this answers another request")
     require(values["alg"] == '"ed25519"' and values["tag"] == '"kenh-v1"', "badSignature", "another kind of signature")
     require(re.fullmatch(r"-?[0-9]{1,15}", values["created"]) is not None, "badSignature", "created is no integer")

@@ -24,6 +24,7 @@ BLOCK_DEVICE = "kenh-v1 block device"
 REGISTRY_STATEMENT = "kenh-v1 registry statement"
 SERVING_CERTIFICATE = "kenh-v1 serving certificate"
 ENROLMENT = "kenh-v1 enrolment"
+DEVICE_REPLACEMENT = "kenh-v1 device replacement"
 LOG_ENTRY = "kenh-v1 log entry"
 AUDIT_SEAL = "kenh-v1 audit seal"
 

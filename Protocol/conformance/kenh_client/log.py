@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 
-from .keys import ENTRY, LOG_ENTRY, REGISTRY, ZERO_HASH, check_signature, tagged_hash
+from .keys import ENTRY, LOG_ENTRY, REGISTRY, ZERO_HASH, tagged_hash
 from .kenh_pb2 import Cursor, EntryProof, LogEntry
 from .numbers import string, varint, zigzag
 from .problems import require
+from .serving_keys import ServingKeys
 
 BLOCK_ENTRY, REGISTRY_ENTRY, VERDICT_ENTRY, RULING_ENTRY = 1, 2, 3, 4
 REGISTRY_CHANNEL = "kenh/registry"
@@ -29,10 +30,10 @@ def proof_hash(proof: EntryProof) -> bytes:
         proof.ruling)
 
 
-def check_proof(proof: EntryProof, serving_key: bytes) -> None:
-    """Refuse a proof that the centre did not sign."""
+def check_proof(proof: EntryProof, keys: ServingKeys) -> bytes:
+    """Refuse a proof that the centre did not sign; returns the key that did."""
     require(len(proof.epoch) == 16, "malformed", "an epoch has 16 bytes")
-    check_signature(serving_key, LOG_ENTRY, proof.epoch + proof_hash(proof), proof.signature)
+    return keys.signer(LOG_ENTRY, proof.epoch + proof_hash(proof), proof.signature)
 
 
 def proof_of(entry: LogEntry, epoch: bytes, previous: bytes) -> EntryProof:

@@ -9,6 +9,13 @@ class Refused(Exception):
         self.code = code
 
 
+class UnknownKey(Refused):
+    """Something is not signed by a key of the centre's that this device knows, or not by the one that it has to be."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("badSignature", message)
+
+
 class HeldBack(Exception):
     """A block cannot be merged yet, because something that it builds on is not here (section 8)."""
 

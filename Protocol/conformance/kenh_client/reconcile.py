@@ -1,10 +1,12 @@
 """Comparing logs after a restore, and handing back what the centre lost (README section 7, “Reconcile”)."""
 
+from collections.abc import Sequence
+
 from .client import PROTOCOL, CentreClient
 from .keys import ZERO_HASH
 from .kenh_pb2 import (
     VERDICT_ACCEPTED, VERDICT_ALREADY_HAD, ChannelPlaces, CommonPlace, EntryProof, HandedBack, LogPlace, Receipt,
-    ReconcileRequest, ReconcileResponse, RegistryStatement)
+    ReconcileRequest, ReconcileResponse, RegistryStatement, SignedStatement)
 from .log import BLOCK_ENTRY, REGISTRY_CHANNEL, REGISTRY_ENTRY, RULING_ENTRY, Follower, check_proof
 from .store import Store
 
@@ -35,7 +37,8 @@ class Reconciliation:
         self._epoch = b""
         self._receipts = {}
         checkpoint = self.store.checkpoint.note if self.store.checkpoint else ""
-        compared = self._ask(self._places(), self._own_statements(), checkpoint)
+        compared = self._ask(
+            self._places(), self._own_statements(), checkpoint=checkpoint, certificates=self._certificates())
         common = {place.channel: place for place in compared.common}
         held = self._held_above(common)
         offers = [HandedBack(proof=h.proof, registry=h.registry) if h.HasField("registry") else
@@ -47,18 +50,21 @@ class Reconciliation:
         self._adopt(common)
         return len(handed)
 
-    def _ask(self, places: list[ChannelPlaces], handed_back: list[HandedBack],
-             checkpoint: str = "") -> ReconcileResponse:
+    def _certificates(self) -> Sequence[SignedStatement]:
+        """Of a centre with more than one key, that it may learn again of those that it forgot."""
+        certificates = self.client.keys.certificates
+        return certificates if len(certificates) > 1 else ()
+
+    def _ask(self, places: list[ChannelPlaces], handed_back: list[HandedBack], **more: object) -> ReconcileResponse:
         request = ReconcileRequest(
-            protocol=PROTOCOL, replica=self.store.replica, places=places, handed_back=handed_back,
-            checkpoint=checkpoint)
+            protocol=PROTOCOL, replica=self.store.replica, places=places, handed_back=handed_back, **more)
         response = self.client.post("/v1/reconcile", request, ReconcileResponse)
         if self._epoch not in (b"", response.epoch):
             raise _BeginAnew
         self._epoch = response.epoch
         for receipt in response.receipts:
             if receipt.verdict in (VERDICT_ACCEPTED, VERDICT_ALREADY_HAD):
-                check_proof(receipt.proof, self.client.serving_key)
+                check_proof(receipt.proof, self.client.keys)
                 self._receipts[receipt.block_hash] = receipt
         return response
 

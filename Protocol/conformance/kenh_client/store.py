@@ -321,6 +321,13 @@ class Store:
         self._own_replicas.add(self.replica)
         self.own_tips = {}
 
+    def change_key(self, key: SigningKey, replica: bytes) -> None:
+        """Seal with another key from here on, in a writing life of its own; nothing may be unsent (section 4)."""
+        self.key = key
+        self.replica = replica
+        self._own_replicas.add(replica)
+        self.own_tips = {}
+
     def leave_channels(self) -> list[str]:
         """Remove what the cell may not read any more and of which nothing is unsent; returns the channels' names."""
         if self.cell is None:

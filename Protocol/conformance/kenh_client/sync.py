@@ -1,26 +1,33 @@
 """A sync: blocks up, entries down, digests compared (README sections 6, 7 and 8)."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from . import blocks
 from .checkpoints import Checkpoint, Contradiction, TreeCheck
 from .client import PROTOCOL, CentreClient, CentreProblem, wall_clock
 from .clocks import offset
+from .enrolment import check_certificate
 from .kenh_pb2 import (
     VERDICT_ACCEPTED, VERDICT_ALREADY_HAD, VERDICT_HELD_BACK, VERDICT_INVALID, BlockHeader, ChannelHead, Cursor,
     EntryProof, LogEntry, ProofRequest, ProofResponse, Receipt, RegistryStatement, SyncRequest, SyncResponse)
-from .keys import BLOCK_DEVICE, LOG_ENTRY, REGISTRY_STATEMENT, check_signature
+from .keys import BLOCK_DEVICE, REGISTRY_STATEMENT, check_signature
 from .log import (
     BLOCK_ENTRY, REGISTRY_CHANNEL, REGISTRY_ENTRY, RULING_ENTRY, VERDICT_ENTRY, Follower, check_proof, proof_hash,
     statement_hash)
-from .problems import Refused, require
+from .problems import Refused, UnknownKey, require
 from .reconcile import Reconciliation
 from .rights import Ruling
+from .serving_keys import ServingKeys
 from .store import Store, StoredBlock
 
 MAX_BLOCKS = 4_096
 # Below the request's limit of 96 MiB, with room for cursors.
 MAX_UPLOAD_BYTES = 64 * 2**20
+
+
+_Result = TypeVar("_Result")
 
 
 class MustReconcile(Exception):
@@ -56,6 +63,7 @@ class Sync:
         self.report = Report()
         self.offset_ms = 0
         self._with_own_blocks = False
+        self._has_asked_keys = False
         self._refused: set[bytes] = set()
 
     def run(self) -> Report:
@@ -63,7 +71,7 @@ class Sync:
         reconciled = False
         while True:
             try:
-                response = self._round()
+                response = self._with_keys(self._round)
             except LacksOwnBlocks:
                 self._with_own_blocks = True
                 continue
@@ -72,12 +80,23 @@ class Sync:
                     self.store.keep_contradiction(error.known, error.shown)
                 if reconciled or not _may_be_restored(error):
                     raise
-                self.report.handed_back = Reconciliation(self.store, self.client).run()
+                self.report.handed_back = self._with_keys(Reconciliation(self.store, self.client).run)
                 reconciled = True
                 continue
             if not response.more and not self._uploads():
                 self._compare_digests(response)
                 return self.report
+
+    def _with_keys(self, action: Callable[[], _Result]) -> _Result:
+        """What is signed by a key that is not known makes this device ask for the centre's keys, once."""
+        try:
+            return action()
+        except UnknownKey:
+            if self._has_asked_keys:
+                raise
+            self._has_asked_keys = True
+            self.client.learn_keys()
+            return action()
 
     def request(self) -> SyncRequest:
         """What the next round trip asks."""
@@ -122,7 +141,7 @@ class Sync:
         sent_ms = wall_clock()
         response = self.client.post("/v1/sync", request, SyncResponse)
         self.offset_ms = offset(response.time_ms, sent_ms, wall_clock())
-        plan = EntryCheck(self.store, self.client.serving_key, response.epoch)
+        plan = EntryCheck(self.store, self.client.keys, response.epoch)
         for entry in response.entries:
             plan.check(entry)
         plan.check_newest()
@@ -174,7 +193,7 @@ class Sync:
 
     def _take_receipt(self, block: StoredBlock, receipt: Receipt) -> None:
         if receipt.verdict in (VERDICT_ACCEPTED, VERDICT_ALREADY_HAD):
-            check_receipt(receipt, self.client.serving_key, block.header.count)
+            check_receipt(receipt, self.client.keys, block.header.count)
             self.store.acknowledge(block.hash, receipt.proof)
             self.report.sent += 1
             return
@@ -218,12 +237,12 @@ def _may_be_restored(error: Exception) -> bool:
     return not isinstance(error, CentreProblem) or error.code in ("logMismatch", "unknownDevice")
 
 
-def check_receipt(receipt: Receipt, serving_key: bytes, count: int) -> None:
+def check_receipt(receipt: Receipt, keys: ServingKeys, count: int) -> None:
     """Refuse a receipt whose proof is not good, or is for something else than it says; `count` is the block's."""
     proof = receipt.proof
     require(proof.object_hash == receipt.block_hash and proof.sequence == receipt.sequence
             and proof.accepted_at_ms == receipt.accepted_at_ms, "brokenLink", "a receipt differs from its proof")
-    check_proof(proof, serving_key)
+    check_proof(proof, keys)
     if proof.kind == RULING_ENTRY:
         require(Ruling.read(proof.ruling).fits(count), "malformed", "the ruling strikes more than the block has")
 
@@ -231,12 +250,12 @@ def check_receipt(receipt: Receipt, serving_key: bytes, count: int) -> None:
 class EntryCheck:
     """Checks the entries of one response (section 8, “Cell, the entries of a response”)."""
 
-    def __init__(self, store: Store, serving_key: bytes, epoch: bytes) -> None:
+    def __init__(self, store: Store, keys: ServingKeys, epoch: bytes) -> None:
         self.followers: dict[str, Follower] = {}
         self.checked: list[tuple[LogEntry, EntryProof]] = []
         self.without_block: list[bytes] = []
         self._store = store
-        self._serving_key = serving_key
+        self._keys = keys
         self._epoch = epoch
         self._replicas = dict(store.replicas)
         # Headers of the blocks of this response.
@@ -271,8 +290,7 @@ class EntryCheck:
     def check_newest(self) -> None:
         """The newest entry of each channel is signed; its hash covers the others."""
         for follower in self.followers.values():
-            proof = follower.proofs[-1]
-            check_signature(self._serving_key, LOG_ENTRY, proof.epoch + proof_hash(proof), proof.signature)
+            check_proof(follower.proofs[-1], self._keys)
 
     def reached(self, channel: str) -> tuple[int, bytes]:
         """Where the channel was followed to, with these entries."""
@@ -283,11 +301,13 @@ class EntryCheck:
         signed = entry.registry
         require(entry.channel == REGISTRY_CHANNEL, "brokenLink", "a statement is in another channel")
         require(statement_hash(signed.statement) == entry.object_hash, "brokenLink", "a statement has another hash")
-        check_signature(self._serving_key, REGISTRY_STATEMENT, signed.statement, signed.signature)
+        self._keys.signer(REGISTRY_STATEMENT, signed.statement, signed.signature)
         statement = RegistryStatement.FromString(signed.statement)
         require(statement.organisation == self._store.organisation, "wrongOrganisation", "another organisation")
         if statement.WhichOneof("what") == "replica_added":
             self._replicas.setdefault(statement.replica_added.replica, statement.replica_added.device_key)
+        if statement.WhichOneof("what") == "serving_key_added":
+            check_certificate(self._keys.root_key, statement.serving_key_added.certificate, b"")
 
     def _check_block(self, entry: LogEntry) -> None:
         header = blocks.check_outside(entry.block)
