@@ -97,7 +97,7 @@ struct BenchCentre {
         var options = CentreServer.Options()
         options.port = 0
         var logger = Logger(label: "bench")
-        logger.logLevel = .error
+        logger.logLevel = .critical
         let server = CentreServer(hub: hub, view: view, options: options, logger: logger) { feed.yield($0) }
         let serving = Task { try await server.run() }
         defer { serving.cancel() }
