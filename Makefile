@@ -75,6 +75,7 @@ REPRO_17 := KenhHubTests.RightsTests/orphans
 REPRO_18 := KenhHubTests.RightsTests/joinedRulings
 REPRO_19 := KenhHubTests.RightsTests/otherChannel
 REPRO_20 := KenhHubTests.DamageTests/channelNames
+REPRO_21 := KenhHubTests.RightsTests/orphansRegained
 
 ## Run the test of one bug of the list in Tests/README.md (make repro-1).
 repro-%: build

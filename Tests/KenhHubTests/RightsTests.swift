@@ -216,6 +216,23 @@ import Testing
         try expectAgreement()
     }
 
+    @Test("a restored writer keeps changes of a struck row, too, that come back after the ruling")
+    func orphansRegained() throws {
+        try fixture.hub.define(role: "editors", rights: ["note": .update])
+        try fixture.hub.grant("editors", to: "A", in: "org")
+        try a.insert("row", "first")
+        _ = try a.blocks()
+        let backup = try a.copyOfStore()
+        try a.update("row", "second")
+        try settle()
+        let restored = a.with(backup)
+        try restored.syncWhole()
+        let rejected = try restored.store.rejected()
+        #expect(
+            rejected.map(\.kind) == [.insert, .update] && rejected.map(\.code) == ["tableNotGranted", "rowStruck"])
+        #expect(rejected.last?.values == ["title": "second"])
+    }
+
     @Test("a ruling on a block of another channel is refused")
     func otherChannel() throws {
         try b.insert("x", channel: "plan/1")

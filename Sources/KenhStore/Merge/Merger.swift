@@ -7,6 +7,8 @@ final class Merger {
     private let now: Int64
     /// Whose blocks are all here unless the store is a restored copy.
     private let ownReplica: ReplicaID?
+    /// Whose changes people here are told of.
+    private let ownKey: PublicKey?
     private(set) var report = DeliveryReport()
     private(set) var touchedTables: Set<Int> = []
     private var scheduled: [OpenedBlock] = []
@@ -18,7 +20,8 @@ final class Merger {
     /// Blocks that were ruled on in this delivery, and those whose changes nobody sees any more for that reason.
     private(set) var ruled: [(block: Block, ruling: Ruling)] = []
 
-    init(core: StoreCore, now: Int64, ownReplica: ReplicaID? = nil) {
+    init(core: StoreCore, now: Int64, ownReplica: ReplicaID? = nil, ownKey: PublicKey? = nil) {
+        self.ownKey = ownKey
         self.core = core
         self.now = now
         self.ownReplica = ownReplica
@@ -107,11 +110,29 @@ final class Merger {
         for (channel, rows) in rows.sorted(by: { $0.key < $1.key }) {
             touchedTables.formUnion(rows.map(\.table))
             for orphans in try RowRebuild(core: core, channel: channel).run(rows) {
-                let ruling = Ruling(
-                    struck: orphans.changes, code: "rowStruck",
-                    message: "the row that was changed was struck; whoever may add it can enter it anew")
-                ruled.append((orphans.block, ruling))
+                note(orphans: orphans.changes, of: orphans.block)
             }
+        }
+    }
+
+    private func note(orphans: ChangeSet, of block: Block) {
+        let ruling = Ruling(
+            struck: orphans, code: "rowStruck",
+            message: "the row that was changed was struck; whoever may add it can enter it anew")
+        ruled.append((block, ruling))
+    }
+
+    /// A restored store may learn that its row was struck before its own changes of that row come back.
+    private func noteOrphans() throws {
+        guard core.struck.hasAny, let ownKey else { return }
+        for opened in scheduled where (try? opened.block.verify(deviceKey: ownKey)) != nil {
+            let orphans = try (0..<opened.body.count).filter { change in
+                guard !opened.struck.contains(change), opened.body.kinds[change] != .insert else { return false }
+                let row = RowKey(opened, change)
+                let state = try core.rows.states(table: opened.table(change), id: row.id)[opened.channel]
+                return !(state?.writes.contains { $0.columns.contains(.existence) } ?? false)
+            }
+            if !orphans.isEmpty { note(orphans: ChangeSet(orphans), of: opened.block) }
         }
     }
 
@@ -289,6 +310,7 @@ final class Merger {
             try core.blocks.markApplied(opened.block.hash, branch: opened.branch)
             try core.index.markApplied(opened.block.hash, on: opened.branch)
         }
+        try noteOrphans()
         (scheduled, scheduledCount) = ([], 0)
     }
 }

@@ -6,7 +6,7 @@ final class StruckTable {
     private let sql: StatementCache
     /// Most stores have none, and then nothing is looked up. Asked for every change and only from here: the checks of
     /// exclusive access are left out.
-    @exclusivity(unchecked) private var hasAny = false
+    @exclusivity(unchecked) private(set) var hasAny = false
 
     init(_ sql: StatementCache) { self.sql = sql }
 

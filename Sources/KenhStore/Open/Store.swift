@@ -222,7 +222,8 @@ public final class Store: Sendable {
         let registry = RegistryTable(sql: core.sql)
         try registry.record(delivery.registry)
         try registry.keep(delivery.statements)
-        let merger = Merger(core: core, now: now, ownReplica: try core.replica(of: identity))
+        let merger = Merger(
+            core: core, now: now, ownReplica: try core.replica(of: identity), ownKey: identity.key.publicKey)
         try merger.take(delivery.items)
         if merger.report.lostBlocks > 0 { try beginNewReplica(core, lostBlocks: merger.report.lostBlocks) }
         for cursor in delivery.cursors { try advance(cursor, core) }
