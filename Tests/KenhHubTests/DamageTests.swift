@@ -143,7 +143,8 @@ import Testing
             found += 1
             try mend(flipped, cells, number, blocks)
         }
-        #expect(found > Self.flips / 4)
+        // Most of a small log is room that nobody reads.
+        #expect(found > Self.flips / 8)
     }
 
     @Test("of a channel's name, wherever it stands in the log's file: found, and the check comes to an end")
