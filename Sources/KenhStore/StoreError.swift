@@ -2,7 +2,9 @@
 public struct StoreError: Error, Sendable {
     public enum Code: String, Sendable {
         case schema, notADatabase, notAStore, newerVersion, busy, diskFull, readOnly, corrupt, notDurable, refusedValue,
-            notFound, io, keyReplaced, malformedBlock, brokenChain, badSignature
+            notFound, io, keyReplaced, malformedBlock, brokenChain, badSignature,
+            /// The base of ``StoreError/channel`` cannot be used: the channel has to begin with its first block.
+            unusableSnapshot
     }
 
     public enum Recovery: String, Sendable { case retry, resync, stop, askAPerson }
@@ -12,8 +14,13 @@ public struct StoreError: Error, Sendable {
     /// What to do next, for people.
     public let advice: String
     public let recovery: Recovery
+    /// That it is about; nil of most.
+    public let channel: String?
 
-    public init(_ code: Code, _ message: String, advice: String = "", recovery: Recovery = .stop) {
+    public init(
+        _ code: Code, _ message: String, advice: String = "", recovery: Recovery = .stop, channel: String? = nil
+    ) {
+        self.channel = channel
         self.code = code
         self.message = message
         self.advice = advice

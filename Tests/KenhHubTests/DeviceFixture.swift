@@ -114,6 +114,24 @@ final class DeviceFixture {
     private struct Link: SyncLink {
         let hub: Hub
         let key: PublicKey
+        let takesSnapshots: Bool
+        let spoil: (([UInt8]) -> [UInt8])?
+
+        func snapshot(of channel: String) throws -> WireSnapshotResponse {
+            try known { try hub.snapshot(of: channel, for: $0) }
+        }
+
+        func snapshotChunk(_ hash: Hash256, in channel: String) throws -> [UInt8] {
+            let packed = try known { try hub.snapshotChunk(hash, in: channel, for: $0) }
+            return spoil?(packed) ?? packed
+        }
+
+        private func known<T>(_ body: (RegisteredDevice) throws -> T) throws -> T {
+            guard let device = try hub.device(key.bytes) else { throw CellError(.refused, "unknown", recovery: .stop) }
+            do { return try body(device) } catch let error as ProtocolError where error.code == .notFound {
+                throw CellError(.refused, error.message, recovery: .stop)
+            }
+        }
 
         func sync(_ request: WireSyncRequest) throws -> WireSyncResponse {
             try inTheCellsWords {
@@ -137,10 +155,14 @@ final class DeviceFixture {
 
     /// A whole sync with the cell's own session.
     @discardableResult
-    func syncWhole(centre: ServingKeys? = nil, upLimitBytes: Int = 4 << 20) throws -> SyncReport {
+    func syncWhole(
+        centre: ServingKeys? = nil, upLimitBytes: Int = 4 << 20, takesSnapshots: Bool = false,
+        spoil: (([UInt8]) -> [UInt8])? = nil
+    ) throws -> SyncReport {
         var sync = CellSync(
             store: store, identity: identity, centre: centre ?? ServingKeys(fixture.serving.publicKey),
-            link: Link(hub: fixture.hub, key: identity.key.publicKey),
+            link: Link(
+                hub: fixture.hub, key: identity.key.publicKey, takesSnapshots: takesSnapshots, spoil: spoil),
             clock: { [clock = fixture.clock] in clock.milliseconds })
         sync.options.upLimitBytes = upLimitBytes
         return try sync.run()

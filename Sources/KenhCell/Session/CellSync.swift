@@ -7,12 +7,31 @@ import KenhStore
 public protocol SyncLink {
     func sync(_ request: WireSyncRequest) throws -> WireSyncResponse
     func reconcile(_ request: WireReconcileRequest) throws -> WireReconcileResponse
+    /// Whether snapshots can be asked for.
+    var takesSnapshots: Bool { get }
+    /// - Throws: ``CellError`` with code `refused` where there is none.
+    func snapshot(of channel: String) throws -> WireSnapshotResponse
+    /// As it travels, one zstd frame.
+    func snapshotChunk(_ hash: Hash256, in channel: String) throws -> [UInt8]
+}
+
+extension SyncLink {
+    public var takesSnapshots: Bool { false }
+
+    public func snapshot(of channel: String) throws -> WireSnapshotResponse {
+        throw CellError(.refused, "there are no snapshots here", recovery: .stop)
+    }
+
+    public func snapshotChunk(_ hash: Hash256, in channel: String) throws -> [UInt8] {
+        throw CellError(.refused, "there are no snapshots here", recovery: .stop)
+    }
 }
 
 /// The network, as the cell's link to its centre.
 public struct CentreLink: SyncLink, Sendable {
-    private let client: CentreClient
-    private let centre: PublicKey
+    let client: CentreClient
+    let centre: PublicKey
+    public var takesSnapshots: Bool { true }
 
     public init(client: CentreClient, centre: PublicKey) {
         self.client = client
@@ -36,8 +55,12 @@ public struct CellSync {
     private var link: any SyncLink
     private let clock: () -> Int64
     public var options = SyncSession.Options()
+    /// Told which channel's snapshot is fetched, and how many of how many chunks of it are here.
+    public var snapshotProgress: ((String, Int, Int) -> Void)?
     /// Told after each round.
     public var progress: ((SyncReport) -> Void)?
+    /// Where to make snapshots again that the log names, after each sync; nil to make none.
+    public var confirmationFolder: String?
     /// Asked where something is not signed by a key that is known: looks whether the centre was given another one.
     /// Returns nil where it was not.
     public var renew: (() throws -> (keys: ServingKeys, link: any SyncLink)?)?
@@ -75,13 +98,17 @@ public struct CellSync {
     }
 
     private func runOnce() throws -> SyncReport {
+        var options = options
+        options.takesSnapshots = link.takesSnapshots
         var session = SyncSession(options: options)
         var round = Round()
         var effects = session.handle(.started)
         while !effects.isEmpty {
             let effect = effects.removeFirst()
             switch effect {
-            case .finished(let report): return report
+            case .finished(var report):
+                report.confirmedSnapshots = try confirmSnapshots()
+                return report
             case .failed(let error): throw try reported(error)
             default: break
             }
@@ -96,11 +123,32 @@ public struct CellSync {
         throw CellError(.refused, "the sync ended without a result; try again", recovery: .retry)
     }
 
+    /// Makes the snapshots again that the log names and nobody here has looked at yet. The centre is told at the next
+    /// sync; that one cannot be looked at is no fault of this one.
+    ///
+    /// - Returns: how many were the same.
+    private func confirmSnapshots() throws -> Int {
+        guard let confirmationFolder else { return 0 }
+        var same = 0
+        for (hash, channel) in try store.snapshotsToConfirm() {
+            let fetch = SnapshotFetch(store: store, organisation: identity.organisation, centre: centre, link: link)
+            guard let response = try? link.snapshot(of: channel),
+                let manifest = try? fetch.checked(response, channel).manifest, manifest.hash == hash
+            else {
+                try store.skipSnapshot(hash)
+                continue
+            }
+            if try store.confirm(manifest, in: confirmationFolder) == true { same += 1 }
+        }
+        return same
+    }
+
     /// What an answer has to be compared with.
     private struct Round {
         /// As they were sent: another process may have moved the store's own meanwhile.
         var cursors: [ChannelCursor] = []
         var checkpoint: KeptCheckpoint?
+        var bases: [String: UInt64] = [:]
         var response = WireSyncResponse()
     }
 
@@ -109,11 +157,13 @@ public struct CellSync {
         case .readOutbox(let limit):
             let outbox = try store.outbox(as: identity, limitBytes: limit)
             (round.cursors, round.checkpoint) = (outbox.cursors, outbox.checkpoint)
+            round.bases = Dictionary(outbox.snapshots.bases.map { ($0.channel, $0.sequence) }) { $1 }
             return .outboxRead(outbox)
         case .send(let request):
             let sentAt = clock()
             let response = try link.sync(request)
             round.response = response
+            try store.told(request.confirmed.compactMap { Hash256(bytes: $0) })
             return .answered(response, sentAt: sentAt, receivedAt: clock())
         case .setClockOffset(let milliseconds):
             if try store.fact("clock_offset") != .integer(milliseconds) {
@@ -124,6 +174,13 @@ public struct CellSync {
             return try take(receipts, entries, epoch, round)
         case .reconcile(.send(let request)): return .reconciled(.answered(try link.reconcile(request)))
         case .reconcile(let effect): return try store.perform(effect, as: identity).map { .reconciled($0) }
+        case .fetchSnapshot(let channel):
+            let fetch = SnapshotFetch(store: store, organisation: identity.organisation, centre: centre, link: link)
+            let cells = try fetch.run(channel) { snapshotProgress?(channel, $0, $1) }
+            return .snapshotFetched(channel, confirmedBy: cells)
+        case .abandonSnapshot(let channel, let reason):
+            try store.abandonSnapshot(of: channel, because: reason, as: identity)
+            return nil
         case .finished, .failed: return nil
         }
     }
@@ -132,7 +189,7 @@ public struct CellSync {
         _ receipts: [WireReceipt], _ entries: [WireLogEntry], _ epoch: [UInt8], _ round: Round
     ) throws -> SyncSession.Event {
         var follower = LogFollower(
-            serving: centre, organisation: identity.organisation, cursors: round.cursors,
+            serving: centre, organisation: identity.organisation, cursors: round.cursors, bases: round.bases,
             knownKey: { [store] in try store.deviceKey(of: $0) })
         var delivery = try follower.follow(entries, epoch: epoch)
         try follower.agree(with: round.response.heads)

@@ -23,8 +23,17 @@ public struct SyncReport: Sendable, Equatable {
     public var unequalChannels: [String] = []
     /// Blocks that the centre refused, in words.
     public var refusals: [String] = []
+    /// Channels that began with a snapshot, and how many cells had made it again from the blocks.
+    public var snapshots: [Begun] = []
+    /// Snapshots that were made again here from all their blocks, and were the same.
+    public var confirmedSnapshots = 0
     /// What the local clock lacks to the centre's.
     public var clockOffsetMilliseconds: Int64 = 0
+
+    public struct Begun: Sendable, Equatable {
+        public let channel: String
+        public let confirmedBy: Int
+    }
 
     public init() {}
 }

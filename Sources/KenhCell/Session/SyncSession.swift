@@ -13,6 +13,8 @@ public struct SyncSession: Sendable {
     public struct Options: Sendable {
         public var upLimitBytes = 4 << 20
         public var downLimitBytes = 8 << 20
+        /// Whether channels may begin with snapshots.
+        public var takesSnapshots = false
 
         public init() {}
     }
@@ -24,6 +26,8 @@ public struct SyncSession: Sendable {
         case answered(WireSyncResponse, sentAt: Int64, receivedAt: Int64)
         case taken(DeliveryReport, digests: [String: Digest128])
         case reconciled(ReconcileSession.Event)
+        /// A channel's snapshot is here, and so many cells had made it again; nil where it cannot begin with one.
+        case snapshotFetched(String, confirmedBy: Int?)
         /// The last effect could not be performed.
         case failed(any Error)
     }
@@ -35,6 +39,9 @@ public struct SyncSession: Sendable {
         /// Sets what the local clock lacks to the centre's. Has no event.
         case setClockOffset(milliseconds: Int64)
         case reconcile(ReconcileSession.Effect)
+        case fetchSnapshot(channel: String)
+        /// Has no event.
+        case abandonSnapshot(channel: String, reason: String)
         case finished(SyncReport)
         case failed(any Error)
     }
@@ -57,6 +64,10 @@ public struct SyncSession: Sendable {
     private var reconciliation: ReconcileSession?
     private var remedies = 0
     private var hasReconciled = false
+    /// Channels whose snapshots are to be fetched, and those that were asked for one.
+    private var offered: [String] = []
+    private var asked: Set<String> = []
+    private var declined: Set<String> = []
 
     public init(options: Options = Options()) { self.options = options }
 
@@ -68,8 +79,22 @@ public struct SyncSession: Sendable {
             return answered(response, sentAt: sentAt, receivedAt: receivedAt)
         case .taken(let taken, let digests): return self.taken(taken, digests: digests)
         case .reconciled(let event): return reconciled(event)
+        case .snapshotFetched(let channel, let cells):
+            if let cells { report.snapshots.append(.init(channel: channel, confirmedBy: cells)) }
+            if cells == nil { declined.insert(channel) }
+            return [nextStep()]
+        case .failed(let error as StoreError) where error.code == .unusableSnapshot:
+            guard let channel = error.channel, remedies < Self.remedyLimit else { return [.failed(error)] }
+            remedies += 1
+            return [.abandonSnapshot(channel: channel, reason: error.message), nextRound()]
         case .failed(let error): return [remedy(error) ?? .failed(error)]
         }
+    }
+
+    /// Snapshots before the next round.
+    private mutating func nextStep() -> Effect {
+        guard !offered.isEmpty else { return nextRound() }
+        return .fetchSnapshot(channel: offered.removeFirst())
     }
 
     private func nextRound() -> Effect { .readOutbox(limitBytes: options.upLimitBytes) }
@@ -86,6 +111,14 @@ public struct SyncSession: Sendable {
         request.treeSize = outbox.checkpoint?.checkpoint.size ?? 0
         request.downLimitBytes = UInt32(options.downLimitBytes)
         request.withOwnBlocks = withOwnBlocks
+        request.takesSnapshots = options.takesSnapshots
+        request.bases = (outbox.snapshots.bases + declined.sorted().map { ($0, 0) }).map { channel, sequence in
+            var base = WireSnapshotBase()
+            base.channel = channel
+            base.sequence = sequence
+            return base
+        }
+        request.confirmed = outbox.snapshots.confirmed.map { Data($0.bytes) }
         report.rounds += 1
         return request
     }
@@ -97,6 +130,16 @@ public struct SyncSession: Sendable {
         let verdicts = Set(response.receipts.map(\.verdict))
         isMissingBelow = verdicts.contains(.heldBack) && verdicts.isDisjoint(with: [.invalid, .quarantined])
         for receipt in response.receipts { note(receipt) }
+        offered = []
+        for head in response.heads where !head.snapshot.isEmpty {
+            // What is offered again is taken without: it did not help.
+            if asked.insert(head.channel).inserted {
+                offered.append(head.channel)
+            } else {
+                declined.insert(head.channel)
+            }
+            more = true
+        }
         // Any time may come in an answer: one that no clock can show is passed over.
         let (offset, isAbsurd) = response.timeMs.subtractingReportingOverflow(sentAt + (receivedAt - sentAt) / 2)
         let isNoise = offset.magnitude < Self.clockNoiseMilliseconds.magnitude
@@ -129,7 +172,7 @@ public struct SyncSession: Sendable {
             return [remedy(missing) ?? .failed(missing)]
         }
         // A refused block stays unsent; sending it again at once would only be refused again.
-        if more, report.refusals.isEmpty { return [nextRound()] }
+        if more, report.refusals.isEmpty { return [nextStep()] }
         if !more, taken.owesAcceptances, !hasReconciled { return [reconcile()] }
         // Only those who have everything can be compared.
         if !more { compare(digests) }

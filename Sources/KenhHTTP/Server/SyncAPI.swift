@@ -7,11 +7,11 @@ import Logging
 import Metrics
 
 /// The sync API over a hub: `POST /v1/enroll`, `/v1/sync`, `/v1/reconcile`, `/v1/proof`, `GET /v1/keys`, `/v1/time`,
-/// `/v1/wake`, `PUT` and `GET /v1/blobs/…`, and `GET /healthz`.
+/// `/v1/wake`, `/v1/snapshots`, `PUT` and `GET /v1/blobs/…`, and `GET /healthz`.
 public struct SyncAPI: Sendable {
     public static let enrollLimitBytes = 64 << 10
 
-    private let hub: Hub
+    let hub: Hub
     private let exchange: SignedExchange
     private let logger: Logger
     /// Told after each request that may have appended to the log.
@@ -55,6 +55,7 @@ public struct SyncAPI: Sendable {
         router.post("/v1/reconcile") { request, _ in try await respond(to: request, reconcile) }
         router.post("/v1/proof") { request, _ in try await respond(to: request, proof) }
         router.get("/v1/wake") { request, _ in try await wake(request) }
+        addSnapshots(to: router)
         if let blobs { addBlobs(blobs, to: router) }
         return router
     }

@@ -201,6 +201,10 @@ public protocol HubTransaction: MerkleNodes {
     func entryHash(channel: String, sequence: UInt64) throws -> Hash256?
     /// Entries after a sequence, in order, until `limitBytes` of payload are reached (at least one).
     func entries(channel: String, after sequence: UInt64, limitBytes: Int) throws -> [StoredEntry]
+    /// The last entry of a channel before the first that was accepted at a time or later.
+    func lastSequence(of channel: String, acceptedBefore milliseconds: Int64) throws -> UInt64
+    /// Of a channel's entries above one sequence up to another, together.
+    func payloadBytes(of channel: String, after sequence: UInt64, upTo last: UInt64) throws -> Int
     /// How many entries the log has.
     var size: UInt64 { get throws }
     /// Of an entry, from 1.

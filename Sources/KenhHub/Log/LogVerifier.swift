@@ -173,7 +173,7 @@ struct LogChain {
                 let _: WireRegistryStatement = try? signed.verified(by: serving, domain: .registryStatement)
             else { return false }
             return Hashing.sha256(domain: .registry, Array(signed.statement)) == entry.objectHash
-        case .verdict: return entry.payload.isEmpty
+        case .verdict, .snapshot: return entry.payload.isEmpty
         default: return false
         }
     }

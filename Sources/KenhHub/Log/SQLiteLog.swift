@@ -325,6 +325,30 @@ struct SQLiteLogTransaction: HubTransaction {
         return try entries(read, limitBytes, after: sequence, by: \.sequence)
     }
 
+    func lastSequence(of channel: String, acceptedBefore milliseconds: Int64) throws -> UInt64 {
+        let read = try sql(
+            """
+            SELECT coalesce(
+                (SELECT min(sequence) - 1 FROM log_entry WHERE channel = ?1 AND accepted_at >= ?2),
+                (SELECT sequence FROM log_head WHERE channel = ?1), 0)
+            """)
+        defer { read.reset() }
+        read.bind(1, copying: channel)
+        read.bind(2, milliseconds)
+        return try read.step() ? UInt64(clamping: read.int(0)) : 0
+    }
+
+    func payloadBytes(of channel: String, after sequence: UInt64, upTo last: UInt64) throws -> Int {
+        let read = try sql(
+            "SELECT coalesce(sum(length(payload)), 0) FROM log_entry WHERE channel = ? AND sequence > ? AND sequence <= ?"
+        )
+        defer { read.reset() }
+        read.bind(1, copying: channel)
+        read.bind(2, Int64(clamping: sequence))
+        read.bind(3, Int64(clamping: last))
+        return try read.step() ? Int(read.int(0)) : 0
+    }
+
     func entries(afterPosition position: UInt64, limitBytes: Int) throws -> [StoredEntry] {
         let read = try sql("SELECT \(Self.entryColumns) WHERE e.position > ? ORDER BY e.position")
         defer { read.reset() }

@@ -30,6 +30,7 @@ extension Hub {
             let checkpoint = try checkpoint(transaction)
             response.checkpoint = try note(checkpoint)
             response.consistency = try consistency(from: request.treeSize, to: checkpoint, transaction)
+            try note(confirmed: request.confirmed, by: device, transaction)
             try fill(&response, request, cursors, device, checkpoint, transaction)
         }
         response.timeMs = now()
@@ -106,17 +107,32 @@ extension Hub {
         let readable = try (known ?? transaction.heads()).filter {
             rights.role(of: device.cell, in: $0.channel).reads
         }
+        let bases = try bases(request, transaction)
         let heads = readable.sorted { $0.channel == ChannelName.registry && $1.channel != $0.channel }
         for head in heads {
             let (place, isCovered) = cursors[head.channel] ?? (0, false)
             var reached = place
-            if place < head.sequence, budget > 0 {
+            let base = bases.bases[head.channel]
+            let offered =
+                request.takesSnapshots && place == 0 && base == nil && !bases.declined.contains(head.channel)
+                ? try newest(of: head.channel, transaction)?.manifest.hash : nil
+            if offered != nil {
+                // The device decides first how it begins.
+                reached = head.sequence
+            } else if place < head.sequence, budget > 0 {
                 let entries = try transaction.entries(channel: head.channel, after: place, limitBytes: budget)
                 for entry in entries {
                     let isOthers = entry.sender != device.key.bytes
-                    var wire = try entry.wire(withBlock: isOthers || request.withOwnBlocks)
+                    let isCovered = base.map { entry.sequence <= $0.sequence && !$0.waiting.contains(entry.sequence) }
+                    var wire = try entry.wire(
+                        withBlock: isOthers || request.withOwnBlocks
+                            || base.map { entry.sequence <= $0.sequence } == true)
+                    if isCovered == true, wire.hasBlock {
+                        wire.block.body = Data()
+                        wire.block.detached = Data()
+                    }
                     if !response.epoch.elementsEqual(entry.epoch) { wire.epoch = Data(entry.epoch) }
-                    budget -= wire.hasBlock ? entry.payload.count : 100
+                    budget -= wire.hasBlock && isCovered != true ? entry.payload.count : 400
                     response.entries.append(wire)
                     reached = entry.sequence
                 }
@@ -125,6 +141,7 @@ extension Hub {
             if head.channel == ChannelName.registry, reached < head.sequence { budget = 0 }
             response.more = response.more || reached < head.sequence
             var wire = wire(head)
+            wire.snapshot = Data(offered?.bytes ?? [])
             // Whoever was shown it by an earlier checkpoint needs no path again.
             if place < head.sequence || !isCovered {
                 guard let position = try transaction.position(channel: head.channel, sequence: head.sequence) else {

@@ -52,6 +52,9 @@ public final class Hub: Sendable {
 
     let newestNote = Mutex<(checkpoint: Checkpoint, text: String)?>(nil)
 
+    /// Nil of a centre that keeps no snapshots.
+    let snapshotShelf = Mutex<SnapshotShelf?>(nil)
+
     struct MergedChannel {
         let sequence: UInt64
         let digest: Digest128

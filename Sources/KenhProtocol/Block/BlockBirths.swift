@@ -24,6 +24,27 @@ public struct BlockBirths: Sendable {
         }
     }
 
+    /// - Parameter rows: inserts by their places in the block, ascending.
+    init(rows: [(index: Int, table: BodyTable, id: [UInt8])]) {
+        var tables: [BodyTable] = []
+        var numbers: [String: Int32] = [:]
+        for row in rows where (0..<Limits.changesPerBlock).contains(row.index) && row.index >= ends.count {
+            while ends.count < row.index {
+                tableRefs.append(-1)
+                ends.append(UInt32(ids.count))
+            }
+            let number = numbers[row.table.name] ?? Int32(tables.count)
+            if Int(number) == tables.count {
+                tables.append(row.table)
+                numbers[row.table.name] = number
+            }
+            tableRefs.append(number)
+            ids.append(contentsOf: row.id)
+            ends.append(UInt32(ids.count))
+        }
+        self.tables = tables
+    }
+
     /// The id of the row that change `index` inserts; nil where it is no insert into that table.
     func id(of index: Int, table: BodyTable) -> ArraySlice<UInt8>? {
         guard tableRefs.indices.contains(index), tableRefs[index] >= 0 else { return nil }

@@ -45,4 +45,10 @@ public enum Limits {
     public static let placesPerChannel = 64
     /// Certificates of a centre: a new key each year for a lifetime.
     public static let servingKeys = 64
+
+    /// A maker cuts after the row that reaches this, a reader takes no chunk above the other.
+    public static let snapshotChunkTarget = 1 << 20
+    public static let snapshotChunkBytes = 128 << 20
+    public static let snapshotChunks = 1 << 17
+    public static let snapshotsConfirmed = 64
 }

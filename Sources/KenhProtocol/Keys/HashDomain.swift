@@ -10,6 +10,10 @@ public enum HashDomain: String, Sendable, CaseIterable {
     /// Of an organisation's root key: the organisation's fingerprint.
     case organisation = "kenh-v1 organisation"
     case erasable = "kenh-v1 erasable"
+    /// Of a snapshot's manifest.
+    case snapshot = "kenh-v1 snapshot"
+    /// Of a snapshot's chunk, before it is compressed.
+    case snapshotChunk = "kenh-v1 snapshot chunk"
     /// Of an enrolment code's secret: the code's id.
     case code = "kenh-v1 code"
 }

@@ -39,6 +39,9 @@ public nonisolated enum WireEntryKind: SwiftProtobuf.Enum, Swift.CaseIterable {
 
   /// a block of which changes are struck; without the block: more of them, of one that is there
   case ruling // = 4
+
+  /// the channel's rows as its entries up to a place make them; the object is the manifest
+  case snapshot // = 5
   case UNRECOGNIZED(Int)
 
   public init() {
@@ -52,6 +55,7 @@ public nonisolated enum WireEntryKind: SwiftProtobuf.Enum, Swift.CaseIterable {
     case 2: self = .registry
     case 3: self = .verdict
     case 4: self = .ruling
+    case 5: self = .snapshot
     default: self = .UNRECOGNIZED(rawValue)
     }
   }
@@ -63,6 +67,7 @@ public nonisolated enum WireEntryKind: SwiftProtobuf.Enum, Swift.CaseIterable {
     case .registry: return 2
     case .verdict: return 3
     case .ruling: return 4
+    case .snapshot: return 5
     case .UNRECOGNIZED(let i): return i
     }
   }
@@ -74,6 +79,7 @@ public nonisolated enum WireEntryKind: SwiftProtobuf.Enum, Swift.CaseIterable {
     .registry,
     .verdict,
     .ruling,
+    .snapshot,
   ]
 
 }
@@ -778,6 +784,31 @@ public nonisolated struct WireSyncRequest: Sendable {
   /// of the newest checkpoint that the device keeps; 0: it keeps none
   public var treeSize: UInt64 = 0
 
+  /// of a channel without a cursor and a base, say which snapshot there is
+  public var takesSnapshots: Bool = false
+
+  /// of these channels, blocks up to there come without their bodies
+  public var bases: [WireSnapshotBase] = []
+
+  /// hashes of snapshots that this device made again, and found to be the same
+  public var confirmed: [Data] = []
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// From which of a channel's snapshots the sender begins.
+public nonisolated struct WireSnapshotBase: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var channel: String = String()
+
+  /// that the snapshot covers; 0: none, send all blocks
+  public var sequence: UInt64 = 0
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -892,9 +923,42 @@ public nonisolated struct WireChannelHead: Sendable {
   /// of that entry, in the tree of the response's checkpoint
   public var inclusion: [Data] = []
 
+  /// hash of the newest; empty where there is none, or none was asked for
+  public var snapshot: Data = Data()
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
+}
+
+public nonisolated struct WireSnapshotResponse: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// snapshot-format.md
+  public var manifest: Data = Data()
+
+  /// of the entry whose object it is
+  public var proof: WireEntryProof {
+    get {_proof ?? WireEntryProof()}
+    set {_proof = newValue}
+  }
+  /// Returns true if `proof` has been explicitly set.
+  public var hasProof: Bool {self._proof != nil}
+  /// Clears the value of `proof`. Subsequent reads from it will return its default value.
+  public mutating func clearProof() {self._proof = nil}
+
+  /// cells whose devices made it again and found it the same
+  public var confirmed: UInt32 = 0
+
+  public var timeMs: Int64 = 0
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _proof: WireEntryProof? = nil
 }
 
 public nonisolated struct WireProofRequest: Sendable {
@@ -1285,7 +1349,7 @@ public nonisolated struct WireBlobStatus: Sendable {
 fileprivate nonisolated let _protobuf_package = "kenh.v1"
 
 nonisolated extension WireEntryKind: SwiftProtobuf._ProtoNameProviding {
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0ENTRY_KIND_UNSPECIFIED\0\u{1}ENTRY_KIND_BLOCK\0\u{1}ENTRY_KIND_REGISTRY\0\u{1}ENTRY_KIND_VERDICT\0\u{1}ENTRY_KIND_RULING\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0ENTRY_KIND_UNSPECIFIED\0\u{1}ENTRY_KIND_BLOCK\0\u{1}ENTRY_KIND_REGISTRY\0\u{1}ENTRY_KIND_VERDICT\0\u{1}ENTRY_KIND_RULING\0\u{1}ENTRY_KIND_SNAPSHOT\0")
 }
 
 nonisolated extension WireVerdict: SwiftProtobuf._ProtoNameProviding {
@@ -2475,7 +2539,7 @@ nonisolated extension WireTimeResponse: SwiftProtobuf.Message, SwiftProtobuf._Me
 
 nonisolated extension WireSyncRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".SyncRequest"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}protocol\0\u{1}replica\0\u{1}cursors\0\u{1}blocks\0\u{3}down_limit_bytes\0\u{3}with_own_blocks\0\u{3}sent_at_ms\0\u{3}schema_version\0\u{1}receipts\0\u{3}tree_size\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}protocol\0\u{1}replica\0\u{1}cursors\0\u{1}blocks\0\u{3}down_limit_bytes\0\u{3}with_own_blocks\0\u{3}sent_at_ms\0\u{3}schema_version\0\u{1}receipts\0\u{3}tree_size\0\u{3}takes_snapshots\0\u{1}bases\0\u{1}confirmed\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -2493,6 +2557,9 @@ nonisolated extension WireSyncRequest: SwiftProtobuf.Message, SwiftProtobuf._Mes
       case 8: try { try decoder.decodeSingularUInt32Field(value: &self.schemaVersion) }()
       case 9: try { try decoder.decodeRepeatedMessageField(value: &self.receipts) }()
       case 10: try { try decoder.decodeSingularUInt64Field(value: &self.treeSize) }()
+      case 11: try { try decoder.decodeSingularBoolField(value: &self.takesSnapshots) }()
+      case 12: try { try decoder.decodeRepeatedMessageField(value: &self.bases) }()
+      case 13: try { try decoder.decodeRepeatedBytesField(value: &self.confirmed) }()
       default: break
       }
     }
@@ -2529,6 +2596,15 @@ nonisolated extension WireSyncRequest: SwiftProtobuf.Message, SwiftProtobuf._Mes
     if self.treeSize != 0 {
       try visitor.visitSingularUInt64Field(value: self.treeSize, fieldNumber: 10)
     }
+    if self.takesSnapshots != false {
+      try visitor.visitSingularBoolField(value: self.takesSnapshots, fieldNumber: 11)
+    }
+    if !self.bases.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.bases, fieldNumber: 12)
+    }
+    if !self.confirmed.isEmpty {
+      try visitor.visitRepeatedBytesField(value: self.confirmed, fieldNumber: 13)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -2543,6 +2619,44 @@ nonisolated extension WireSyncRequest: SwiftProtobuf.Message, SwiftProtobuf._Mes
     if lhs.schemaVersion != rhs.schemaVersion {return false}
     if lhs.receipts != rhs.receipts {return false}
     if lhs.treeSize != rhs.treeSize {return false}
+    if lhs.takesSnapshots != rhs.takesSnapshots {return false}
+    if lhs.bases != rhs.bases {return false}
+    if lhs.confirmed != rhs.confirmed {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireSnapshotBase: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".SnapshotBase"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}channel\0\u{1}sequence\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.channel) }()
+      case 2: try { try decoder.decodeSingularUInt64Field(value: &self.sequence) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.channel.isEmpty {
+      try visitor.visitSingularStringField(value: self.channel, fieldNumber: 1)
+    }
+    if self.sequence != 0 {
+      try visitor.visitSingularUInt64Field(value: self.sequence, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: WireSnapshotBase, rhs: WireSnapshotBase) -> Bool {
+    if lhs.channel != rhs.channel {return false}
+    if lhs.sequence != rhs.sequence {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -2729,7 +2843,7 @@ nonisolated extension WireReceipt: SwiftProtobuf.Message, SwiftProtobuf._Message
 
 nonisolated extension WireChannelHead: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".ChannelHead"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}channel\0\u{1}sequence\0\u{3}log_hash\0\u{1}digest\0\u{1}position\0\u{1}inclusion\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}channel\0\u{1}sequence\0\u{3}log_hash\0\u{1}digest\0\u{1}position\0\u{1}inclusion\0\u{1}snapshot\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -2743,6 +2857,7 @@ nonisolated extension WireChannelHead: SwiftProtobuf.Message, SwiftProtobuf._Mes
       case 4: try { try decoder.decodeSingularBytesField(value: &self.digest) }()
       case 5: try { try decoder.decodeSingularUInt64Field(value: &self.position) }()
       case 6: try { try decoder.decodeRepeatedBytesField(value: &self.inclusion) }()
+      case 7: try { try decoder.decodeSingularBytesField(value: &self.snapshot) }()
       default: break
       }
     }
@@ -2767,6 +2882,9 @@ nonisolated extension WireChannelHead: SwiftProtobuf.Message, SwiftProtobuf._Mes
     if !self.inclusion.isEmpty {
       try visitor.visitRepeatedBytesField(value: self.inclusion, fieldNumber: 6)
     }
+    if !self.snapshot.isEmpty {
+      try visitor.visitSingularBytesField(value: self.snapshot, fieldNumber: 7)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -2777,6 +2895,56 @@ nonisolated extension WireChannelHead: SwiftProtobuf.Message, SwiftProtobuf._Mes
     if lhs.digest != rhs.digest {return false}
     if lhs.position != rhs.position {return false}
     if lhs.inclusion != rhs.inclusion {return false}
+    if lhs.snapshot != rhs.snapshot {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireSnapshotResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".SnapshotResponse"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}manifest\0\u{1}proof\0\u{1}confirmed\0\u{3}time_ms\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularBytesField(value: &self.manifest) }()
+      case 2: try { try decoder.decodeSingularMessageField(value: &self._proof) }()
+      case 3: try { try decoder.decodeSingularUInt32Field(value: &self.confirmed) }()
+      case 4: try { try decoder.decodeSingularInt64Field(value: &self.timeMs) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.manifest.isEmpty {
+      try visitor.visitSingularBytesField(value: self.manifest, fieldNumber: 1)
+    }
+    try { if let v = self._proof {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
+    } }()
+    if self.confirmed != 0 {
+      try visitor.visitSingularUInt32Field(value: self.confirmed, fieldNumber: 3)
+    }
+    if self.timeMs != 0 {
+      try visitor.visitSingularInt64Field(value: self.timeMs, fieldNumber: 4)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: WireSnapshotResponse, rhs: WireSnapshotResponse) -> Bool {
+    if lhs.manifest != rhs.manifest {return false}
+    if lhs._proof != rhs._proof {return false}
+    if lhs.confirmed != rhs.confirmed {return false}
+    if lhs.timeMs != rhs.timeMs {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

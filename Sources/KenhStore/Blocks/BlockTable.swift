@@ -35,6 +35,76 @@ struct BlockTable {
         try insert.run()
     }
 
+    /// A block whose changes a snapshot covers, and whose body is not here.
+    ///
+    /// - Parameter sequence: of the entry that brought it, by which the snapshot names its changes.
+    func insert(
+        _ head: BlockHead, channel: Int, branch: Int?, acceptance: Delivery.Acceptance
+    ) throws(StoreError) {
+        let insert = try sql(
+            """
+            INSERT INTO kenh_block(hash, ch, branch, first_counter, changes, is_applied, sequence, accepted_at,
+                header, device_signature, officer_signature, detached, body, proof, log_accepted_at, ruling,
+                base_sequence)
+            VALUES(?1, ?2, ?3, ?4, ?5, 0, ?6, ?7, ?8, ?9, ?10, x'', x'', ?11, ?7, ?12, ?6)
+            """)
+        insert.bind(1, copying: head.hash.bytes)
+        insert.bind(2, channel)
+        if let branch { insert.bind(3, branch) } else { insert.bindNull(3) }
+        insert.bind(4, Int64(clamping: head.header.firstCounter))
+        insert.bind(5, Int64(head.header.count))
+        insert.bind(6, Int64(clamping: acceptance.sequence))
+        insert.bind(7, acceptance.acceptedAtMilliseconds)
+        insert.bind(8, copying: head.headerBytes)
+        insert.bind(9, copying: head.deviceSignature)
+        insert.bind(10, copying: head.officerSignature)
+        insert.bind(11, copying: acceptance.proof.map { .blob($0.stored) } ?? .null)
+        insert.bind(12, copying: acceptance.ruling.map { .blob($0.stored) } ?? .null)
+        try insert.run()
+    }
+
+    /// What a channel's snapshot covers, in the log's order.
+    func heads(of channel: Int) throws -> [Delivery.Item] {
+        let read = try sql(
+            """
+            SELECT header, device_signature, officer_signature, base_sequence, accepted_at, ruling FROM kenh_block
+            WHERE ch = ? AND base_sequence IS NOT NULL ORDER BY base_sequence
+            """)
+        defer { read.reset() }
+        read.bind(1, channel)
+        var items: [Delivery.Item] = []
+        while try read.step() {
+            let head = try BlockHead(
+                headerBytes: read.array(0), deviceSignature: read.array(1), officerSignature: read.array(2))
+            let acceptance = Delivery.Acceptance(
+                sequence: UInt64(clamping: read.int(3)), acceptedAtMilliseconds: read.int(4),
+                ruling: try Self.ruling(read, 5))
+            items.append(Delivery.Item(hash: head.hash, block: nil, acceptance: acceptance, head: head))
+        }
+        return items
+    }
+
+    /// A block without a body is one that a snapshot covers.
+    static let hasBody = "length(body) > 0"
+
+    /// Whether the block is here without its body.
+    func isHead(_ hash: Hash256) throws(StoreError) -> Bool {
+        let read = try sql("SELECT NOT \(Self.hasBody) FROM kenh_block WHERE hash = ?")
+        defer { read.reset() }
+        read.bind(1, copying: hash.bytes)
+        return try read.step() && read.int(0) != 0
+    }
+
+    /// Gives a block that was here without it its body; the merged state has its changes already, or will have.
+    func fill(_ block: Block) throws(StoreError) {
+        let update = try sql(
+            "UPDATE kenh_block SET body = ?2, detached = ?3 WHERE hash = ?1 AND NOT \(Self.hasBody)")
+        update.bind(1, copying: block.hash.bytes)
+        update.bind(2, copying: block.body)
+        update.bind(3, copying: block.detached)
+        try update.run()
+    }
+
     /// Nil where the block is not here.
     func channel(of hash: Hash256) throws(StoreError) -> Int? {
         let read = try sql("SELECT ch FROM kenh_block WHERE hash = ?")
@@ -45,7 +115,7 @@ struct BlockTable {
 
     /// Channels with blocks that the centre has not acknowledged.
     func channelsWithUnsent() throws(StoreError) -> Set<Int> {
-        let read = try sql("SELECT DISTINCT ch FROM kenh_block WHERE sequence IS NULL")
+        let read = try sql("SELECT DISTINCT ch FROM kenh_block WHERE sequence IS NULL AND \(Self.hasBody)")
         defer { read.reset() }
         var channels: Set<Int> = []
         while try read.step() { channels.insert(Int(read.int(0))) }
@@ -55,7 +125,10 @@ struct BlockTable {
     /// Blocks that the centre has not acknowledged, in order, up to a number of bytes (but at least one).
     func unsent(limitBytes: Int, limitCount: Int) throws -> [Block] {
         let read = try sql(
-            "SELECT \(Self.columns) FROM kenh_block WHERE sequence IS NULL ORDER BY seq LIMIT \(limitCount)")
+            """
+            SELECT \(Self.columns) FROM kenh_block WHERE sequence IS NULL AND \(Self.hasBody)
+            ORDER BY seq LIMIT \(limitCount)
+            """)
         defer { read.reset() }
         var blocks: [Block] = []
         var bytes = 0
@@ -69,15 +142,17 @@ struct BlockTable {
     }
 
     func held() throws -> [Block] {
-        let read = try sql("SELECT \(Self.columns) FROM kenh_block WHERE is_applied = 0 ORDER BY seq")
+        let read = try sql(
+            "SELECT \(Self.columns) FROM kenh_block WHERE is_applied = 0 AND \(Self.hasBody) ORDER BY seq")
         defer { read.reset() }
         var blocks: [Block] = []
         while try read.step() { blocks.append(try Self.block(read)) }
         return blocks
     }
 
+    /// Nil, too, where the block is here without its body.
     func block(_ hash: Hash256) throws -> Block? {
-        let read = try sql("SELECT \(Self.columns) FROM kenh_block WHERE hash = ?")
+        let read = try sql("SELECT \(Self.columns) FROM kenh_block WHERE hash = ? AND \(Self.hasBody)")
         defer { read.reset() }
         read.bind(1, copying: hash.bytes)
         return try read.step() ? try Self.block(read) : nil
@@ -99,7 +174,7 @@ struct BlockTable {
         return try read.step() ? try BlockHeader(decoding: read.array(0)).plainSize : nil
     }
 
-    /// All blocks, or those of one channel, or only those that are merged, in the order in which this node took them; when
+    /// All blocks with a body, or those of one channel, or only those that are merged, in the order in which this node took them; when
     /// the centre took each, and what it struck of it.
     func forEach(
         channel: Int? = nil, onlyApplied: Bool = false,
@@ -108,7 +183,7 @@ struct BlockTable {
         let read = try sql(
             """
             SELECT \(Self.columns), accepted_at, ruling FROM kenh_block
-            WHERE (?1 IS NULL OR ch = ?1) AND is_applied >= ?2 ORDER BY seq
+            WHERE (?1 IS NULL OR ch = ?1) AND is_applied >= ?2 AND \(Self.hasBody) ORDER BY seq
             """)
         defer { read.reset() }
         read.bind(1, copying: channel.map { .integer(Int64($0)) } ?? .null)
@@ -188,9 +263,11 @@ struct BlockTable {
         return (UInt64(clamping: read.int(0)), read.isNull(1) ? nil : EntryProof(stored: read.array(1)))
     }
 
-    /// Names and proofs of a channel's blocks that the log had above a sequence, in its order.
+    /// Names and proofs of a channel's blocks that the log had above a sequence, in its order; none that is here without
+    /// its body and so could not be handed back.
     func accepted(channel: Int, above sequence: UInt64) throws(StoreError) -> [(hash: Hash256, proof: EntryProof?)] {
-        let read = try sql("SELECT hash, proof FROM kenh_block WHERE ch = ? AND sequence > ? ORDER BY sequence")
+        let read = try sql(
+            "SELECT hash, proof FROM kenh_block WHERE ch = ? AND sequence > ? AND \(Self.hasBody) ORDER BY sequence")
         defer { read.reset() }
         read.bind(1, channel)
         read.bind(2, Int64(clamping: sequence))

@@ -155,6 +155,15 @@ final class ChannelBook {
         }
     }
 
+    /// Nothing of the channel is merged, and none of its log followed.
+    func restart(_ number: Int) {
+        guard let name = channels[number]?.name else { return }
+        channels[number]?.cursor = ChannelCursor(channel: name, epoch: [], sequence: 0, logHash: .zero)
+        channels[number]?.digest = .zero
+        channels[number]?.ownBranch = nil
+        dirty.insert(number)
+    }
+
     func setOwnBranch(_ branch: Int, of number: Int) {
         channels[number]?.ownBranch = branch
         dirty.insert(number)

@@ -17,6 +17,23 @@ struct ChannelLeave {
     }
 
     func leave(_ channel: ChannelBook.Channel) throws {
+        try removeRows(of: channel)
+        let forget = try core.sql("DELETE FROM kenh_transfer WHERE channel = ?")
+        forget.bind(1, copying: channel.name)
+        try forget.run()
+        let forgetSeen = try core.sql("DELETE FROM kenh_seen_snapshot WHERE channel = ?")
+        forgetSeen.bind(1, copying: channel.name)
+        try forgetSeen.run()
+        try core.sql.delete(
+            [
+                "kenh_struck WHERE branch IN (SELECT number FROM kenh_branch WHERE ch = ?)",
+                "kenh_snapshot WHERE ch = ?", "kenh_snapshot_chunk WHERE ch = ?", "kenh_block WHERE ch = ?",
+                "kenh_branch WHERE ch = ?", "kenh_channel WHERE number = ?",
+            ], channel: channel.number)
+    }
+
+    /// Takes the channel's rows out of the tables, and their states with them.
+    func removeRows(of channel: ChannelBook.Channel) throws {
         for row in try rows(of: channel.number) {
             guard let table = core.catalogue.tables[row.table] else { throw BranchIndex.damaged }
             let states = try core.rows.states(table: table, id: row.id)
@@ -28,17 +45,6 @@ struct ChannelLeave {
             try TableLine(core: core, table: table).delete(id: row.id)
             if states.count > 1 { try MergePass([], core: core).showKept(table: table, id: row.id) }
         }
-        let forget = try core.sql("DELETE FROM kenh_transfer WHERE channel = ?")
-        forget.bind(1, copying: channel.name)
-        try forget.run()
-        for table in [
-            "kenh_struck WHERE branch IN (SELECT number FROM kenh_branch WHERE ch = ?)",
-            "kenh_block WHERE ch = ?", "kenh_branch WHERE ch = ?", "kenh_channel WHERE number = ?",
-        ] {
-            let delete = try core.sql("DELETE FROM \(table)")
-            delete.bind(1, channel.number)
-            try delete.run()
-        }
     }
 
     private func rows(of channel: Int) throws(StoreError) -> [RowKey] {
@@ -48,5 +54,16 @@ struct ChannelLeave {
         var rows: [RowKey] = []
         while try read.step() { rows.append(RowKey(table: Int(read.int(0)), id: read.array(1))) }
         return rows
+    }
+}
+
+extension StatementCache {
+    /// - Parameter tables: what follows DELETE FROM, with one parameter.
+    func delete(_ tables: [String], channel: Int) throws(StoreError) {
+        for table in tables {
+            let delete = try self("DELETE FROM \(table)")
+            delete.bind(1, channel)
+            try delete.run()
+        }
     }
 }

@@ -12,14 +12,19 @@ public struct LogFollower {
     private var keys: [ReplicaID: PublicKey] = [:]
     /// Channels that had entries.
     private var moved: Set<String> = []
+    /// The sequence up to which blocks of a channel may come without their bodies.
+    private let bases: [String: UInt64]
     private let knownKey: (ReplicaID) throws -> PublicKey?
 
-    /// - Parameter knownKey: the device key of a replica that an earlier delivery brought.
+    /// - Parameters:
+    ///   - bases: the sequence up to which a channel's blocks were asked for without their bodies.
+    ///   - knownKey: the device key of a replica that an earlier delivery brought.
     public init(
-        serving: ServingKeys, organisation: Hash256, cursors: [ChannelCursor],
+        serving: ServingKeys, organisation: Hash256, cursors: [ChannelCursor], bases: [String: UInt64] = [:],
         knownKey: @escaping (ReplicaID) throws -> PublicKey?
     ) {
         self.serving = serving
+        self.bases = bases
         self.organisation = organisation
         // A channel that was written here and never exchanged has a cursor, but no place in the log.
         self.cursors = Dictionary(cursors.filter { $0.sequence > 0 }.map { ($0.channel, $0) }) { $1 }
@@ -37,6 +42,9 @@ public struct LogFollower {
             case .ruling where entry.hasBlock: delivery.items.append(try item(entry, proof))
             case .verdict, .ruling:
                 delivery.items.append(Delivery.Item(hash: proof.object, block: nil, acceptance: try .init(proof)))
+            case .snapshot:
+                delivery.snapshots.append(
+                    .init(channel: entry.channel, sequence: entry.sequence, hash: proof.object))
             case .registry:
                 delivery.registry += try facts(entry, proof)
                 delivery.statements.append(.init(proof: proof, signed: entry.registry))
@@ -100,15 +108,25 @@ public struct LogFollower {
     private func item(_ entry: WireLogEntry, _ proof: EntryProof) throws -> Delivery.Item {
         let (object, acceptance) = (proof.object, try Delivery.Acceptance(proof))
         guard entry.hasBlock else { return Delivery.Item(hash: object, block: nil, acceptance: acceptance) }
+        if entry.block.body.isEmpty, entry.sequence <= bases[entry.channel] ?? 0 {
+            let head = try BlockHead(entry.block)
+            try head.verify(deviceKey: key(of: head.header, head.hash, proof))
+            return Delivery.Item(hash: object, block: nil, acceptance: acceptance, head: head)
+        }
         let block = try Block(entry.block)
-        guard block.hash == object, block.header.channel == entry.channel,
-            block.header.organisation == organisation
-        else { throw ProtocolError(.brokenLink, "a log entry carries another block than it names") }
-        guard let key = try keys[block.header.replica] ?? knownKey(block.header.replica) else {
+        try block.verify(deviceKey: key(of: block.header, block.hash, proof))
+        return Delivery.Item(hash: object, block: block, acceptance: acceptance)
+    }
+
+    /// The key that a block of an entry has to be signed with.
+    private func key(of header: BlockHeader, _ hash: Hash256, _ proof: EntryProof) throws -> PublicKey {
+        guard hash == proof.object, header.channel == proof.channel, header.organisation == organisation else {
+            throw ProtocolError(.brokenLink, "a log entry carries another block than it names")
+        }
+        guard let key = try keys[header.replica] ?? knownKey(header.replica) else {
             throw ProtocolError(.unknownDevice, "a block's writer is not in the registry", recovery: .resync)
         }
-        try block.verify(deviceKey: key)
-        return Delivery.Item(hash: object, block: block, acceptance: acceptance)
+        return key
     }
 
     private mutating func facts(_ entry: WireLogEntry, _ proof: EntryProof) throws -> [RegistryFact] {

@@ -13,13 +13,15 @@ extension Store {
         public let receipts: [ChannelCursor]
         /// The newest of the centre's log.
         public let checkpoint: KeptCheckpoint?
+        public let snapshots: SnapshotOutbox
         /// Whether there are more unsent blocks than these.
         public let hasMore: Bool
 
         public init(
             replica: ReplicaID, blocks: [Block], cursors: [ChannelCursor], receipts: [ChannelCursor] = [],
-            checkpoint: KeptCheckpoint? = nil, hasMore: Bool
+            checkpoint: KeptCheckpoint? = nil, snapshots: SnapshotOutbox = SnapshotOutbox(), hasMore: Bool
         ) {
+            self.snapshots = snapshots
             self.replica = replica
             self.blocks = blocks
             self.cursors = cursors
@@ -34,14 +36,15 @@ extension Store {
         try transaction(isCaptured: false) { _, core in
             _ = try sealer(core, identity).seal()
             let blocks = try core.blocks.unsent(limitBytes: limitBytes, limitCount: Limits.blocksPerRequest)
-            let read = try core.sql("SELECT count(*) FROM kenh_block WHERE sequence IS NULL")
+            let read = try core.sql("SELECT count(*) FROM kenh_block WHERE sequence IS NULL AND \(BlockTable.hasBody)")
             defer { read.reset() }
             let total = try read.step() ? Int(read.int(0)) : 0
             return Outbox(
                 replica: try core.replica(of: identity), blocks: blocks,
                 cursors: core.channels.all.map(\.cursor).filter { $0.sequence > 0 },
                 receipts: try core.channels.all.compactMap { try Self.receipt(above: $0, core) },
-                checkpoint: try CheckpointTable(sql: core.sql).newest(), hasMore: total > blocks.count)
+                checkpoint: try CheckpointTable(sql: core.sql).newest(),
+                snapshots: try SnapshotTable(core: core).outbox(), hasMore: total > blocks.count)
         }
     }
 
@@ -63,7 +66,7 @@ extension Store {
             let pending = try core.lastPending() > 0
             guard !pending else { return [:] }
             let unsettled = try Merger(core: core, now: now).channelsThatWait()
-                .union(core.blocks.channelsWithUnsent())
+                .union(core.blocks.channelsWithUnsent()).union(SnapshotTable(core: core).unsettledChannels())
             return Dictionary(
                 uniqueKeysWithValues: core.channels.all.filter { !unsettled.contains($0.number) }
                     .map { ($0.name, $0.digest) })

@@ -10,8 +10,11 @@ public struct Delivery: Sendable {
         public let block: Block?
         /// Nil for a block without a log entry, which is provisional.
         public let acceptance: Acceptance?
+        /// Of a block that comes without its body, since a snapshot covers it.
+        public let head: BlockHead?
 
-        public init(hash: Hash256, block: Block?, acceptance: Acceptance?) {
+        public init(hash: Hash256, block: Block?, acceptance: Acceptance?, head: BlockHead? = nil) {
+            self.head = head
             self.hash = hash
             self.block = block
             self.acceptance = acceptance
@@ -54,8 +57,17 @@ public struct Delivery: Sendable {
         }
     }
 
+    /// That the log names a snapshot of a channel.
+    public struct SnapshotEntry: Sendable, Equatable {
+        public let channel: String
+        public let sequence: UInt64
+        /// Of its manifest.
+        public let hash: Hash256
+    }
+
     /// In the order of the log.
     public var items: [Item]
+    public var snapshots: [SnapshotEntry] = []
     public var registry: [RegistryFact]
     public var statements: [Statement] = []
     public var checkpoints: [KeptCheckpoint] = []

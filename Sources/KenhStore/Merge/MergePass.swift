@@ -345,6 +345,67 @@ final class MergePass {
         try core.rows.save(state, table: table, id: id, channel: shown, isNew: false)
     }
 
+    // MARK: a snapshot
+
+    /// Puts in a row of a snapshot, all of whose values are in its state. What stands here of the row already was written
+    /// by somebody who had seen nothing of the snapshot: it is joined.
+    ///
+    /// - Returns: what the adopted writes alone add to the channel's digest.
+    func adopt(_ adopted: RowState, table: LocalTable, id: [UInt8], channel: Int) throws -> Digest128 {
+        if lastTouched != table.number { touch(table.number) }
+        return try id.withUnsafeBytes { bytes in
+            let found = try core.rows.load(table: table, id: bytes, isInserted: true, into: &state)
+            if found == nil { state.writes.removeAll(keepingCapacity: true) }
+            let isBesideOthers = found.map { $0.channel != channel || !$0.others.isEmpty } ?? false
+            let known = isBesideOthers ? try core.rows.states(table: table, id: id)[channel] : found.map { _ in state }
+            let gained = try adopted.digest(
+                row: table.rowSeed(bytes), columns: table.columnSeeds, place: core.index.place(of:))
+            add(gained, to: channel)
+            if isBesideOthers {
+                state = known ?? RowState()
+                try adoptBesideOthers(adopted, table: table, id: bytes, channel: channel, isNew: known == nil)
+            } else {
+                try adoptAlone(adopted, table: table, id: bytes, channel: channel, isNew: known == nil)
+            }
+            return gained
+        }
+    }
+
+    private func adoptAlone(
+        _ adopted: RowState, table: LocalTable, id: UnsafeRawBufferPointer, channel: Int, isNew: Bool
+    ) throws {
+        let canShow = table.canShow(id: id, channel: core.channels.name(channel))
+        let wasShown = state.isShown && canShow
+        state.writes += adopted.writes
+        if canShow {
+            let isSettled = try show(table: table, id: id, channel: channel, wasShown: wasShown)
+            if !isSettled {
+                try TableLine(core: core, table: table).delete(id: Array(id))
+                guard try show(table: table, id: id, channel: channel, wasShown: false) else {
+                    throw StoreError(.corrupt, "the line of a row in \(table.name) cannot be written")
+                }
+            }
+        }
+        try save(table: table, id: id, channel: channel, isNew: isNew, mightConflict: false)
+    }
+
+    private func adoptBesideOthers(
+        _ adopted: RowState, table: LocalTable, id: UnsafeRawBufferPointer, channel: Int, isNew: Bool
+    ) throws {
+        guard table.declared != nil else {
+            state.writes += adopted.writes
+            return try save(table: table, id: id, channel: channel, isNew: isNew, mightConflict: false)
+        }
+        let key = Array(id)
+        if try TableLine(core: core, table: table).channel(id: key) == channel { try lift(table: table, id: id) }
+        state.writes += adopted.writes
+        try save(table: table, id: id, channel: channel, isNew: isNew, mightConflict: false)
+        try showAmongOthers(table: table, id: key)
+    }
+
+    /// Writes down what adopting rows added to the channels' digests.
+    func finishAdopting() { gain.finish(in: core.channels) }
+
     /// Brings a row's line up to its state after the table or one of its columns was declared.
     func showKept(table: LocalTable, id: [UInt8]) throws {
         try id.withUnsafeBytes { bytes in

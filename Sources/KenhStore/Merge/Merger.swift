@@ -27,22 +27,28 @@ final class Merger {
         self.ownReplica = ownReplica
     }
 
-    func take(_ items: [Delivery.Item]) throws {
-        var waiting = try core.blocks.held()
-        for item in items { try writeDown(item, waiting: &waiting) }
-        try retime()
-        try strike()
-        try mergeReady(waiting)
+    /// Writes blocks and what the log says of them down; nothing is merged yet.
+    func write(_ items: [Delivery.Item]) throws {
+        for item in items { try writeDown(item) }
     }
 
-    private func writeDown(_ item: Delivery.Item, waiting: inout [Block]) throws {
+    /// Merges what can be.
+    func merge() throws {
+        try retime()
+        try strike()
+        try mergeReady(try core.blocks.held())
+    }
+
+    private func writeDown(_ item: Delivery.Item) throws {
         if let channel = try core.blocks.channel(of: item.hash) {
+            if let block = item.block { try core.blocks.fill(block) }
             guard let acceptance = item.acceptance else { return }
             guard acceptance.proof.map({ $0.channel == core.channels.name(channel) }) ?? true else {
                 throw ProtocolError(.brokenLink, "a log entry judges a block of another channel")
             }
             return try accept(item.hash, acceptance)
         }
+        if let head = item.head, let acceptance = item.acceptance { return try writeDown(head, acceptance) }
         guard let block = item.block else {
             throw StoreError(
                 .notFound, "the centre has a block of this device that is not here", advice: "sync again",
@@ -56,20 +62,40 @@ final class Merger {
         if let branch { try append(block, to: branch) }
         if let ruling = item.acceptance?.ruling { ruled.append((block, ruling)) }
         report.newBlocks += 1
-        waiting.append(block)
+    }
+
+    /// A block that a snapshot covers.
+    private func writeDown(_ head: BlockHead, _ acceptance: Delivery.Acceptance) throws {
+        let channel = try core.channels.number(head.header.channel)
+        let branch = try core.index.branch(for: head.header, channel: channel)
+        try core.blocks.insert(head, channel: channel, branch: branch, acceptance: acceptance)
+        if let branch { try append(head.header, head.hash, to: branch) }
+        report.newBlocks += 1
     }
 
     private func append(_ block: Block, to branch: Int) throws(StoreError) {
+        try append(block.header, block.hash, to: branch)
+    }
+
+    private func append(_ header: BlockHeader, _ hash: Hash256, to branch: Int) throws(StoreError) {
         try core.index.append(
-            .init(
-                first: block.header.firstCounter, count: UInt64(block.header.count), hash: block.hash, isApplied: false),
-            to: branch)
+            .init(first: header.firstCounter, count: UInt64(header.count), hash: hash, isApplied: false), to: branch)
+    }
+
+    /// What a snapshot covers cannot be made anew: only its base's blocks have it. The same goes for what the log says
+    /// of such a block after the entries that the snapshot covers.
+    private func refuseLate(_ hash: Hash256, _ acceptance: Delivery.Acceptance) throws {
+        guard try core.blocks.isHead(hash), let number = try core.blocks.channel(of: hash) else { return }
+        guard let base = try SnapshotTable(core: core).base(of: number) else { return }
+        guard base.state == .adopted || acceptance.sequence > base.manifest.sequence else { return }
+        throw SnapshotAdoption.unusable(
+            core, number, "the log says something new of a block that the channel's snapshot covers")
     }
 
     /// A receipt: the earliest acceptance counts, and a claim beyond its tolerance is corrected.
     private func accept(_ hash: Hash256, _ acceptance: Delivery.Acceptance) throws {
         let known = try core.blocks.acceptance(of: hash)
-        if let ruling = acceptance.ruling { try note(ruling, on: hash, known: known?.ruling) }
+        if let ruling = acceptance.ruling { try note(ruling, on: hash, known: known?.ruling, acceptance) }
         if let known, known.sequence == acceptance.sequence,
             known.acceptedAt <= acceptance.acceptedAtMilliseconds
         {
@@ -77,6 +103,7 @@ final class Merger {
         }
         try core.blocks.accept(hash, acceptance)
         if let known, known.acceptedAt <= acceptance.acceptedAtMilliseconds { return }
+        try refuseLate(hash, acceptance)
         guard let block = try core.blocks.block(hash),
             block.header.lastClock.effective(acceptedAtMilliseconds: acceptance.acceptedAtMilliseconds)
                 != block.header.lastClock
@@ -85,8 +112,11 @@ final class Merger {
     }
 
     /// Whatever was struck once stays struck.
-    private func note(_ ruling: Ruling, on hash: Hash256, known: Ruling?) throws {
+    private func note(
+        _ ruling: Ruling, on hash: Hash256, known: Ruling?, _ acceptance: Delivery.Acceptance?
+    ) throws {
         let joined = ruling.joined(with: known)
+        if joined.struck != known?.struck, let acceptance { try refuseLate(hash, acceptance) }
         guard joined.struck != known?.struck, let block = try core.blocks.block(hash) else { return }
         guard joined.struck.ranges.last.map({ $0.upperBound <= Int(block.header.count) }) ?? false else {
             throw ProtocolError(.malformed, "a ruling strikes changes that its block does not have")

@@ -29,6 +29,10 @@ struct RowRebuild {
 
     /// - Returns: what nobody sees any more.
     func run(_ struckRows: Set<RowKey>) throws -> [Orphans] {
+        guard try SnapshotTable(core: core).base(of: channel)?.state != .adopted else {
+            throw SnapshotAdoption.unusable(
+                core, channel, "rows of a channel that began with a snapshot have to be made anew")
+        }
         let (order, naming) = try survey()
         let rows = struckRows.union(naming)
         for row in rows { try takeOut(row) }

@@ -55,7 +55,7 @@ final class StruckTable {
         }
     }
 
-    private func named(by dot: Dot) throws -> [Dot] {
+    func named(by dot: Dot) throws -> [Dot] {
         let read = try sql("SELECT named FROM kenh_struck WHERE branch = ? AND counter = ?")
         defer { read.reset() }
         read.bind(1, Int(dot.branch))

@@ -14,6 +14,9 @@ public struct Durability: Sendable, Equatable {
     public static let rollbackJournal = Durability(journalMode: "persist", synchronous: 3)
     public static let writeAheadLog = Durability(journalMode: "wal", synchronous: 2)
 
+    /// Of what can be made again from its beginning.
+    static let scratch = Durability(journalMode: "memory", synchronous: 0)
+
     public static func forSQLite(versionNumber: Int32) -> Durability {
         versionNumber >= 3_051_003 ? writeAheadLog : rollbackJournal
     }

@@ -224,7 +224,9 @@ public final class Store: Sendable {
         try registry.keep(delivery.statements)
         let merger = Merger(
             core: core, now: now, ownReplica: try core.replica(of: identity), ownKey: identity.key.publicKey)
-        try merger.take(delivery.items)
+        try merger.write(delivery.items)
+        let adopted = try adoptSnapshots(delivery, core)
+        try merger.merge()
         if merger.report.lostBlocks > 0 { try beginNewReplica(core, lostBlocks: merger.report.lostBlocks) }
         for cursor in delivery.cursors { try advance(cursor, core) }
         let checkpoints = CheckpointTable(sql: core.sql)
@@ -236,7 +238,7 @@ public final class Store: Sendable {
         core.channels.cover(delivery.covered)
         var report = merger.report
         report.rejectedChanges = try reject(merger.ruled, identity, core)
-        try announce(merger.touchedTables, core, db)
+        try announce(merger.touchedTables.union(adopted), core, db)
         report.leftChannels = try leaveChannels(identity, core, db)
         report.sealed = sealed
         report.owesAcceptances = try core.blocks.owesAny()
@@ -305,7 +307,7 @@ public final class Store: Sendable {
         return due.map(\.name)
     }
 
-    private func takeNewReplica(_ core: StoreCore) throws {
+    func takeNewReplica(_ core: StoreCore) throws {
         var random = makeRandom()
         try core.meta.set(StoreCore.replicaKey, .blob(ReplicaID.random(using: &random).bytes))
         core.channels.forgetOwnBranches()
@@ -327,7 +329,7 @@ public final class Store: Sendable {
     }
 
     /// GRDB's observation does not see writes through the raw handle.
-    private func announce(_ tables: Set<Int>, _ core: StoreCore, _ db: Database) throws {
+    func announce(_ tables: Set<Int>, _ core: StoreCore, _ db: Database) throws {
         for number in tables {
             guard let table = core.catalogue.tables[number], table.declared != nil else { continue }
             try db.notifyChanges(in: GRDB.Table(table.name))

@@ -51,6 +51,7 @@ final class StoreCore {
         rows = RowTable(sql)
         struck = StruckTable(sql)
         meta = Meta(sql: sql)
+        births.births = { [unowned self] hash in try SnapshotTable(core: self).births(of: hash) }
     }
 
     /// Switches the triggers, so that what Kenh itself writes is not captured. Left as it is until the other is needed:

@@ -16,11 +16,13 @@
 /// | `kenh_role`, `kenh_grant` | who may do what, from the same |
 /// | `kenh_statement` | that registry's statements as the centre signed them |
 /// | `kenh_checkpoint` | how large the centre's log was and what was in it, as the centre signed it |
+/// | `kenh_snapshot`, `kenh_snapshot_chunk` | the base of a channel whose older blocks came without their bodies |
+/// | `kenh_seen_snapshot` | snapshots that the log names, to be made again and compared |
 /// | `kenh_transfer` | attachments that were given or fetched, or are to be |
 /// | `kenh_notice` | what people should be told |
 enum SystemTables {
     static let prefix = "kenh_"
-    static let format: Int64 = 4
+    static let format: Int64 = 5
     /// "KENH" in ASCII.
     static let applicationID: Int64 = 0x4B45_4E48
 
@@ -57,6 +59,21 @@ enum SystemTables {
             error TEXT NOT NULL, epoch BLOB NOT NULL, PRIMARY KEY(hash, channel, direction)) STRICT, WITHOUT ROWID;
         """
 
+    /// What came with format 5: channels that begin with a snapshot.
+    private static let snapshotDDL = """
+        CREATE TABLE kenh_snapshot(
+            ch INTEGER PRIMARY KEY, hash BLOB NOT NULL, manifest BLOB NOT NULL, proof BLOB NOT NULL,
+            state INTEGER NOT NULL) STRICT;
+        CREATE TABLE kenh_snapshot_chunk(
+            ch INTEGER NOT NULL, number INTEGER NOT NULL, content BLOB NOT NULL, PRIMARY KEY(ch, number)) STRICT;
+        CREATE TABLE kenh_seen_snapshot(
+            hash BLOB PRIMARY KEY NOT NULL, channel TEXT NOT NULL, sequence INTEGER NOT NULL,
+            state INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+        """
+
+    private static let baseDDL =
+        "CREATE INDEX kenh_block_base ON kenh_block(ch, base_sequence) WHERE base_sequence IS NOT NULL;"
+
     /// What is lacking in a store of an earlier format.
     static func upgradeDDL(from format: Int64) -> String {
         let checkpoints = """
@@ -73,7 +90,10 @@ enum SystemTables {
         return """
             \(format < 2 ? checkpoints : "")
             \(format < 3 ? rights : "")
-            \(transferDDL)
+            \(format < 4 ? transferDDL : "")
+            ALTER TABLE kenh_block ADD COLUMN base_sequence INTEGER;
+            \(snapshotDDL)
+            \(baseDDL)
             """
     }
 
@@ -81,6 +101,7 @@ enum SystemTables {
         \(checkpointDDL)
         \(rightsDDL)
         \(transferDDL)
+        \(snapshotDDL)
         CREATE TABLE kenh_meta(key TEXT PRIMARY KEY NOT NULL, value ANY) STRICT, WITHOUT ROWID;
         CREATE TABLE kenh_table(
             number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, id_type TEXT NOT NULL, channel TEXT,
@@ -109,12 +130,13 @@ enum SystemTables {
             first_counter INTEGER NOT NULL, changes INTEGER NOT NULL, is_applied INTEGER NOT NULL,
             sequence INTEGER, accepted_at INTEGER, log_accepted_at INTEGER, proof BLOB, ruling BLOB,
             header BLOB NOT NULL, device_signature BLOB NOT NULL,
-            officer_signature BLOB NOT NULL, detached BLOB NOT NULL, body BLOB NOT NULL) STRICT;
+            officer_signature BLOB NOT NULL, detached BLOB NOT NULL, body BLOB NOT NULL, base_sequence INTEGER) STRICT;
         CREATE INDEX kenh_block_branch ON kenh_block(branch, first_counter);
         CREATE INDEX kenh_block_unsent ON kenh_block(seq) WHERE sequence IS NULL;
         CREATE INDEX kenh_block_sequence ON kenh_block(ch, sequence) WHERE sequence IS NOT NULL;
         \(owedDDL)
         \(ruledDDL)
+        \(baseDDL)
         CREATE INDEX kenh_block_held ON kenh_block(seq) WHERE is_applied = 0;
         CREATE TABLE kenh_cell(code TEXT PRIMARY KEY NOT NULL, name TEXT NOT NULL) STRICT, WITHOUT ROWID;
         CREATE TABLE kenh_device(

@@ -30,7 +30,7 @@ struct BlockVerifier {
         let read = try core.sql(
             """
             SELECT hash, ch, branch, first_counter, changes, is_applied, sequence IS NOT NULL, header, body,
-                device_signature, officer_signature, detached FROM kenh_block ORDER BY seq
+                device_signature, officer_signature, detached, base_sequence FROM kenh_block ORDER BY seq
             """)
         defer { read.reset() }
         while try read.step() {
@@ -41,11 +41,21 @@ struct BlockVerifier {
             report.blocks += 1
             let name = "block \(place.hash.prefix(6).hex) in \(core.channels.name(place.channel))"
             do {
+                let head = try BlockHead(
+                    headerBytes: read.array(7), deviceSignature: read.array(9), officerSignature: read.array(10))
+                report.changes += Int(head.header.count)
+                for problem in try problems(head, place) { report.add("\(name) \(problem)") }
+                if read.bytes(8).isEmpty {
+                    guard read.isNull(12) else {
+                        steps.step()
+                        continue
+                    }
+                    throw ProtocolError(.malformed, "its body is not here")
+                }
                 let block = try Block(
-                    headerBytes: read.array(7), body: read.array(8), deviceSignature: read.array(9),
-                    officerSignature: read.array(10), detached: read.array(11))
-                report.changes += Int(block.header.count)
-                for problem in try problems(block, place) { report.add("\(name) \(problem)") }
+                    headerBytes: head.headerBytes, body: read.array(8), deviceSignature: head.deviceSignature,
+                    officerSignature: head.officerSignature, detached: read.array(11))
+                if place.isApplied { _ = try core.births.open(block, channel: place.channel) }
             } catch let error as ProtocolError {
                 areReadable = false
                 report.add("\(name) is damaged: \(error.message)")
@@ -54,7 +64,7 @@ struct BlockVerifier {
         }
     }
 
-    private mutating func problems(_ block: Block, _ place: Place) throws -> [String] {
+    private mutating func problems(_ block: BlockHead, _ place: Place) throws -> [String] {
         var problems: [String] = []
         if block.hash.bytes != place.hash { problems.append("has another hash than the one it is kept under") }
         let header = block.header
@@ -65,7 +75,6 @@ struct BlockVerifier {
         }
         if let problem = try linkProblem(header, place) { problems.append(problem) }
         if let problem = try signatureProblem(block, place) { problems.append(problem) }
-        if place.isApplied { _ = try core.births.open(block, channel: place.channel) }
         return problems
     }
 
@@ -89,7 +98,7 @@ struct BlockVerifier {
 
     /// A store knows its own key's replica only from the centre's registry, so before its first exchange there is
     /// nothing to check its own blocks by.
-    private mutating func signatureProblem(_ block: Block, _ place: Place) throws -> String? {
+    private mutating func signatureProblem(_ block: BlockHead, _ place: Place) throws -> String? {
         let replica = block.header.replica
         if keys[replica] == nil { keys[replica] = try RegistryTable(sql: core.sql).deviceKey(of: replica) }
         guard let key = keys[replica] else {

@@ -45,6 +45,7 @@ struct RebuildComparison {
         var random = random
         let identity = StoreIdentity(
             organisation: .zero, replica: .random(using: &random), key: try SigningKey(using: &random))
+        for channel in try SnapshotTable(core: core).channels() { try copy.begin(asIn: core, channel, identity) }
         var batch: [Delivery.Item] = []
         var bytes = 0
         try core.blocks.forEach(onlyApplied: true) { block, acceptedAt, ruling in

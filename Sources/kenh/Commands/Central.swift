@@ -24,11 +24,12 @@ struct Central: AsyncParsableCommand {
               kenh central quarantine list --home /srv/kenh
               kenh central restore /media/disk/kenh-2026-11-20 --home /srv/kenh
               kenh central key rotate --root-key /media/stick/root.key --home /srv/kenh
+              kenh central snapshot list --home /srv/kenh
               kenh central serve --home /srv/kenh
             """,
         subcommands: [
             Init.self, Serve.self, Cell.self, Device.self, Channel.self, Grant.self, Revoke.self, Role.self,
-            Quarantine.self, Key.self, Restore.self,
+            Quarantine.self, Key.self, Restore.self, Snapshot.self,
         ])
 
     struct Init: AsyncParsableCommand {
@@ -88,6 +89,8 @@ struct Central: AsyncParsableCommand {
                 With a certificate it speaks HTTPS by itself; start it again after the certificate was renewed. Without one
                 put a proxy that speaks HTTPS before it: requests and answers are signed either way, but who is on the line
                 could read them. Cells trust the system's authorities, or those in the file that KENH_HTTP_CA names.
+
+                It makes snapshots of channels for new devices (kenh central snapshot).
                 """)
 
         @OptionGroup var home: HomeOptions
@@ -120,6 +123,10 @@ struct Central: AsyncParsableCommand {
             options.host = try settings.string("listen.host") ?? options.host
             options.port = try settings.int("listen.port", in: Settings.ports, default: options.port)
             options.tls = try Self.tls(settings)
+            var snapshots = SnapshotOptions(folder: home.path)
+            snapshots.ageMilliseconds =
+                Int64(try settings.int("snapshots.age", in: 0...36_500, default: 7)) * 86_400_000
+            options.snapshots = snapshots
             let (_, hub, view) = try home.openCentre()
             let lock = try HomeLock(home)
             defer { withExtendedLifetime(lock) {} }

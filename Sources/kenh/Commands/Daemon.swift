@@ -51,7 +51,7 @@ struct Daemon: AsyncParsableCommand {
         let daemon = CellDaemon(
             schedule: schedule, cancellation: cancellation, wake: wakes ? cell.wake(logger) : nil, logger: logger,
             onSynced: { worker.wake() }
-        ) { try cell.sync() }
+        ) { try cell.sync(confirms: true) }
         try await ServiceGroup(
             services: [daemon, worker], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger
         ).run()
@@ -95,12 +95,14 @@ struct CellHome: Sendable {
             organisation: try home.certificates(store).root.organisationFingerprint, clock: Store.wallClock)
     }
 
-    func sync() throws -> CellSync {
+    /// - Parameter confirms: whether to make the centre's snapshots again.
+    func sync(confirms: Bool = false) throws -> CellSync {
         let (identity, known) = (try home.identity(store), try home.certificates(store))
         let client = try client(identity.key)
         var sync = CellSync(
             store: store, identity: identity, centre: known.keys,
             link: CentreLink(client: client, centre: known.keys.current))
+        sync.confirmationFolder = confirms ? home.path : nil
         sync.renew = { [store] in
             guard let renewed = try client.renewed(known) else { return nil }
             try store.keep(renewed)

@@ -12,6 +12,7 @@ struct Sync: AsyncParsableCommand {
             EXAMPLES
               kenh sync --home ~/kenh
               kenh sync --home ~/kenh --json
+              kenh sync --home ~/kenh --confirm     make the centre's snapshots again, and say whether they are the same
 
             Attachments follow once all changes are through; one that does not arrive is said, and tried again later.
 
@@ -20,6 +21,8 @@ struct Sync: AsyncParsableCommand {
 
     @OptionGroup var home: HomeOptions
     @OptionGroup var output: OutputOptions
+    @Flag(help: "Make the centre's newest snapshots again from the blocks that are here.")
+    var confirm = false
 
     private struct Result: Encodable {
         let sentChanges: Int
@@ -32,6 +35,8 @@ struct Sync: AsyncParsableCommand {
         let handedBackBlocks: Int
         let rejectedChanges: Int
         let leftChannels: [String]
+        let snapshots: [String]
+        let confirmedSnapshots: Int
         let attachments: AttachmentOutcome
     }
 
@@ -41,8 +46,9 @@ struct Sync: AsyncParsableCommand {
         if try home.role(store) == .centre { return try catchUp(home) }
         let settings = try Settings(home: home)
         let cell = try CellHome(home, settings: settings)
-        var sync = try cell.sync()
+        var sync = try cell.sync(confirms: confirm)
         if StandardError.isTerminal, !output.json {
+            sync.snapshotProgress = { Progress.show("\($0): \($1) of \($2) parts of its snapshot") }
             sync.progress = { Progress.show("\($0.sentChanges) sent, \($0.mergedChanges) merged") }
         }
         let report = try sync.run()
@@ -70,6 +76,7 @@ struct Sync: AsyncParsableCommand {
             unequalChannels: report.unequalChannels, refusals: report.refusals, heldBlocks: report.heldBlocks,
             regainedBlocks: report.regainedBlocks, handedBackBlocks: report.handedBackBlocks,
             rejectedChanges: report.rejectedChanges, leftChannels: report.leftChannels,
+            snapshots: report.snapshots.map(\.channel), confirmedSnapshots: report.confirmedSnapshots,
             attachments: attachments)
         try output.print(result) {
             var line = "\(report.sentChanges) changes sent, \(report.mergedChanges) merged"
@@ -89,6 +96,14 @@ struct Sync: AsyncParsableCommand {
             }
             for channel in report.leftChannels {
                 line += "; this cell takes no part in \(channel) any more, its rows were removed here"
+            }
+            for begun in report.snapshots {
+                line += "; \(begun.channel) began with a snapshot that "
+                line +=
+                    begun.confirmedBy == 0 ? "no cell has made again yet" : "\(begun.confirmedBy) cells made again, too"
+            }
+            if report.confirmedSnapshots > 0 {
+                line += "; \(report.confirmedSnapshots) snapshots of the centre's were made again and are the same"
             }
             if report.heldBlocks > 0 { line += "; \(report.heldBlocks) blocks wait for others" }
             return line + attachments.text

@@ -52,7 +52,7 @@ struct Failure: Error {
     private static func exit(_ code: StoreError.Code) -> Exit {
         switch code {
         case .notFound: .noInput
-        case .busy, .keyReplaced: .tryAgain
+        case .busy, .keyReplaced, .unusableSnapshot: .tryAgain
         case .diskFull, .readOnly, .io, .notDurable: .disk
         case .schema: .configuration
         case .notADatabase, .notAStore, .newerVersion, .corrupt, .refusedValue, .malformedBlock, .brokenChain,

@@ -87,6 +87,7 @@ struct Home {
             log: try SQLiteLog(path: logPath, newEpoch: Self.newEpoch()), identity: try hubIdentity(store),
             clock: Store.wallClock, readIdentity: { try hubIdentity(store) })
         try hub.stateServingKey()
+        hub.offerSnapshots(from: SnapshotShelf(folder: URL(filePath: path + "/snapshots")))
         return hub
     }
 

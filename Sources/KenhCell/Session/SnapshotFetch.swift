@@ -1,0 +1,82 @@
+import Foundation
+import KenhMerge
+import KenhProtocol
+import KenhStore
+
+/// Fetches a channel's snapshot chunk by chunk; each is kept as soon as it is here, so what was cut goes on from there.
+struct SnapshotFetch {
+    let store: Store
+    let organisation: Hash256
+    let centre: ServingKeys
+    let link: any SyncLink
+
+    /// - Parameter progress: told how many of how many chunks are here.
+    /// - Returns: how many cells had made it again; nil where the channel cannot begin with it.
+    /// - Throws: ``CellError`` where the line fails, and `ProtocolError` where what came is not what the centre signed.
+    func run(_ channel: String, progress: (Int, Int) -> Void) throws -> Int? {
+        guard try store.mayBegin(channel) else { return nil }
+        let response: WireSnapshotResponse
+        do { response = try link.snapshot(of: channel) } catch let error as CellError where error.code == .refused {
+            return nil
+        }
+        let (manifest, proof) = try checked(response, channel)
+        guard let missing = try store.begin(manifest, proof) else { return nil }
+        let total = manifest.chunks.count
+        for (done, number) in missing.enumerated() {
+            progress(total - missing.count + done, total)
+            let packed: [UInt8]
+            do { packed = try link.snapshotChunk(manifest.chunks[number].hash, in: channel) } catch let error
+                as CellError
+                where error.code == .refused
+            {
+                // A newer one took its place meanwhile.
+                return nil
+            }
+            try store.keep(chunk: number, of: manifest, packed)
+        }
+        progress(total, total)
+        return Int(response.confirmed)
+    }
+
+    /// What the centre signed for in its log, of this organisation and channel.
+    func checked(
+        _ response: WireSnapshotResponse, _ channel: String
+    ) throws -> (manifest: SnapshotManifest, proof: EntryProof) {
+        let manifest = try SnapshotManifest(decoding: Array(response.manifest))
+        let proof = try EntryProof(response.proof)
+        guard manifest.organisation == organisation else {
+            throw ProtocolError(.wrongOrganisation, "the snapshot is of another organisation")
+        }
+        guard manifest.channel == channel, proof.channel == channel, proof.kind == .snapshot,
+            proof.object == manifest.hash, proof.sequence > manifest.sequence
+        else { throw ProtocolError(.brokenLink, "the centre's log does not name the snapshot that it gave") }
+        guard proof.isGood(by: centre) else {
+            throw ProtocolError(.badSignature, "the centre did not sign for the snapshot that it gave")
+        }
+        return (manifest, proof)
+    }
+}
+
+extension CentreLink {
+    private static let manifestLimitBytes = 16 << 20
+
+    public func snapshot(of channel: String) throws -> WireSnapshotResponse {
+        let answer = try client.answer(
+            to: .init(
+                method: "GET", path: SnapshotPath.path, query: [("channel", channel)],
+                limitBytes: Self.manifestLimitBytes)
+        ) { _ in centre }
+        guard answer.status == 200 else { throw answer.failure }
+        return try WireCoding.decode(WireSnapshotResponse.self, from: answer.body)
+    }
+
+    public func snapshotChunk(_ hash: Hash256, in channel: String) throws -> [UInt8] {
+        let answer = try client.answer(
+            to: .init(
+                method: "GET", path: SnapshotPath.path(of: hash), query: [("channel", channel)],
+                limitBytes: Limits.snapshotChunkBytes)
+        ) { _ in centre }
+        guard answer.status == 200 else { throw answer.failure }
+        return answer.body
+    }
+}
