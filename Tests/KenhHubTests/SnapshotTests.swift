@@ -209,6 +209,64 @@ import Testing
         #expect(try a.title("unsent") == "t")
     }
 
+    @Test("that is not what its manifest says is given up, and people are told")
+    func lie() throws {
+        try history()
+        let made = try make().manifest
+        let lie = SnapshotManifest(
+            organisation: made.organisation, channel: made.channel, sequence: made.sequence, logHash: made.logHash,
+            blocks: made.blocks, rows: made.rows, digest: made.digest + made.digest, chunks: made.chunks)
+        let folder = try #require(
+            FileManager.default.contentsOfDirectory(at: shelf.folder, includingPropertiesForKeys: nil).first)
+        try FileManager.default.removeItem(at: folder.appending(path: "\(made.hash.bytes.hex).manifest"))
+        try Data(lie.encoded).write(to: folder.appending(path: "\(lie.hash.bytes.hex).manifest"))
+        try fixture.log.write { transaction in
+            let entry = NewEntry(
+                kind: .snapshot, channel: "org", object: lie.hash, acceptedAtMilliseconds: fixture.clock.milliseconds)
+            _ = try transaction.append(entry) { try EntryProof.sign($1, epoch: $0, with: fixture.serving) }
+        }
+        try settle()
+        let device = try newcomer()
+        try device.syncWhole(takesSnapshots: true)
+        #expect(try bodies(device).heads == 0)
+        #expect(try device.store.notices().map(\.code) == ["snapshot"])
+        try expectAgreement(device)
+        #expect(try a.store.confirm(lie, in: fixture.directory.path) == false)
+    }
+
+    @Test("leaves out what waits, and its blocks travel whole")
+    func waiting() throws {
+        try history()
+        var limits = WorkLimits()
+        limits.changesPerBlock = 2
+        let writer = try newcomer("A")
+        let store = try Store(
+            path: fixture.directory.appending(path: "small.db").path, schema: HubFixture.schema, mustExist: false,
+            limits: limits, clock: { [clock = fixture.clock] in clock.milliseconds },
+            random: { SystemRandomNumberGenerator() })
+        let small = writer.with(store)
+        try small.syncWhole()
+        try store.write { transaction in
+            for number in 1...5 {
+                try transaction.insert(
+                    "note", [("id", .text("group\(number)")), ("title", "together"), ("secret", "s")])
+            }
+        }
+        let group = try small.blocks()
+        #expect(group.count == 3)
+        try small.send(Array(group.prefix(2)))
+        let made = try make()
+        #expect(made.manifest.waiting.count == 2)
+        let device = try newcomer()
+        try device.syncWhole(takesSnapshots: true)
+        #expect(try bodies(device).whole == 2)
+        #expect(try device.title("group1") == nil)
+        try small.syncWhole()
+        for _ in 0..<2 { for one in [a, b, device] { try one.syncWhole() } }
+        #expect(try device.title("group1") == "together" && device.title("group5") == "together")
+        try expectAgreement(device)
+    }
+
     @Test("of a channel that the cell may not read is shown to nobody of it")
     func rights() throws {
         try history()

@@ -23,6 +23,20 @@ struct CentreLine: SyncLink {
 /// A line that works, for the time after healing.
 struct MendedLine: SyncLink {
     let answer: (Parcel) throws -> Parcel
+    /// Nil of one over which nobody asks for snapshots.
+    var snapshots: SimulatedSnapshots?
+
+    var takesSnapshots: Bool { snapshots != nil }
+
+    func snapshot(of channel: String) throws -> WireSnapshotResponse {
+        guard let snapshots else { throw CellError(.refused, "there are none", recovery: .stop) }
+        return try snapshots.snapshot(of: channel)
+    }
+
+    func snapshotChunk(_ hash: Hash256, in channel: String) throws -> [UInt8] {
+        guard let snapshots else { throw CellError(.refused, "there are none", recovery: .stop) }
+        return try snapshots.chunk(hash, in: channel)
+    }
 
     func sync(_ request: WireSyncRequest) throws -> WireSyncResponse {
         let parcel = Parcel(try WireCoding.encode(request), nonce: 0)

@@ -41,18 +41,18 @@ extension Simulation {
         }
     }
 
-    private func lines(_ table: Table, _ node: SimulatedNode) throws -> [[Value]] {
+    func lines(_ table: Table, _ node: SimulatedNode) throws -> [[Value]] {
         try node.store().rows("SELECT * FROM \"\(table.name)\" ORDER BY id").map { row in
             // A column that came later stands last in one store and not in another.
             row.columns.sorted().map { row[$0] }
         }
     }
 
-    private func conflicts(_ node: SimulatedNode) throws -> [String] {
+    func conflicts(_ node: SimulatedNode) throws -> [String] {
         try node.store().conflicts().map { "\($0)" }.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
     }
 
-    private static func difference<T: Hashable>(_ a: [T], _ b: [T]) -> String {
+    static func difference<T: Hashable>(_ a: [T], _ b: [T]) -> String {
         let (extra, missing) = (Set(a).subtracting(b), Set(b).subtracting(a))
         return "it has \(extra.prefix(2)) and lacks \(missing.prefix(2))"
     }

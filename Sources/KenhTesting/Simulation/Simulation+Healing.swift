@@ -29,6 +29,7 @@ extension Simulation {
         try checkDigests()
         try checkTables()
         try checkLedger()
+        try checkNewcomer()
         for node in nodes { trace.add("\(node.number) \(try digests(node))") }
     }
 
@@ -37,7 +38,7 @@ extension Simulation {
             .joined(separator: ", ")
     }
 
-    private func settle() throws {
+    func settle() throws {
         var open: [String] = []
         for _ in 0..<Self.roundLimit {
             world.advance(milliseconds: 1_000)
@@ -53,10 +54,10 @@ extension Simulation {
     }
 
     private func settle(_ cell: SimulatedNode) throws -> [String] {
-        let link = MendedLine { [unowned self] in
+        let link = MendedLine(answer: { [unowned self] in
             try noteChannels(cell)
             return try centre.answer($0, from: cell.identity.key.publicKey)
-        }
+        })
         let sync = CellSync(
             store: try cell.store(), identity: cell.identity, centre: ServingKeys(centre.servingKey), link: link,
             clock: { cell.clock.milliseconds })

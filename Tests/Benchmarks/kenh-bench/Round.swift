@@ -6,6 +6,11 @@ import KenhStore
 struct WrongResult: Error, CustomStringConvertible {
     let description: String
 
+    static func present<T>(_ value: T?, _ what: String) throws -> T {
+        guard let value else { throw WrongResult(description: "wrong result: there is not \(what)") }
+        return value
+    }
+
     static func check(_ isRight: Bool, _ what: String) throws {
         guard isRight else { throw WrongResult(description: "wrong result: \(what)") }
     }
@@ -35,6 +40,7 @@ final class Round {
         let writer = try store("writer", number: 1)
         let plain = try plain(like: writer)
         try fanOut(wanted)
+        try history(wanted)
         guard !wanted.isDisjoint(with: Step.ofOneStore) else { return try exchange(wanted) }
         let inserts = try capture(writer, plain)
         let changes = try captureUpdates(writer)
@@ -182,6 +188,14 @@ final class Round {
         samples += try Awaited { try await step.run() }.value() ?? []
     }
 
+    private func history(_ wanted: Set<Step>) throws {
+        guard !wanted.isDisjoint(with: Step.ofHistory) else { return }
+        let own = "\(folder)/history"
+        try FileManager.default.createDirectory(atPath: own, withIntermediateDirectories: true)
+        let step = HistoryStep(base: base, updates: updates, folder: own)
+        samples += try Awaited { try await step.run() }.value() ?? []
+    }
+
     private func exchange(_ wanted: Set<Step>) throws {
         guard !wanted.isDisjoint(with: [.exchangeUp, .exchangeDown, .oneChange]) else { return }
         let own = "\(folder)/exchange"
@@ -195,5 +209,8 @@ extension Step {
     /// What needs a store's own steps, not only the plain ones.
     static let ofOneStore = Set(allCases).subtracting([
         .plainInsert, .plainUpdate, .exchangeUp, .exchangeDown, .oneChange, .roundTrip, .fanOut,
-    ])
+    ]).subtracting(ofHistory)
+
+    /// A log of ten times the rows, for which nothing else waits.
+    static let ofHistory: Set<Step> = [.youngSync, .oldSync, .makeSnapshot, .joinByBlocks, .joinBySnapshot]
 }

@@ -21,6 +21,11 @@ enum Step: String, CaseIterable {
     case oneChange = "X one change"
     case roundTrip = "W round trip"
     case fanOut = "W fan-out"
+    case youngSync = "H sync, young log"
+    case oldSync = "H sync, 10 × log"
+    case makeSnapshot = "J make snapshot"
+    case joinByBlocks = "J join by blocks"
+    case joinBySnapshot = "J join by snap."
     // SQLite's session extension, doing what the step of that name does.
     case sessionInsert = "session L1"
     case sessionUpdate = "session L2"
@@ -37,7 +42,7 @@ enum Step: String, CaseIterable {
         switch self {
         case .size, .sizeWithoutLog: "× plain"
         case .baseWire, .updateWire, .sessionBaseWire, .sessionUpdateWire: "B/change"
-        case .oneChange, .roundTrip, .fanOut: "ms"
+        case .oneChange, .roundTrip, .fanOut, .youngSync, .oldSync: "ms"
         default: "rows/s"
         }
     }
@@ -48,13 +53,15 @@ enum Step: String, CaseIterable {
     var plain: Step? {
         switch self {
         case .plainInsert, .captureInsert, .sealInserts, .mergeBase, .mergeAgain, .exchangeUp, .exchangeDown,
-            .sessionInsert, .sessionSealInserts, .sessionMergeBase, .sessionMergeAgain:
+            .sessionInsert, .makeSnapshot, .joinByBlocks, .joinBySnapshot, .sessionSealInserts, .sessionMergeBase,
+            .sessionMergeAgain:
             .plainInsert
         case .plainUpdate, .captureUpdate, .sealUpdates, .mergeUpdates, .mergeConflicts, .sessionUpdate,
             .sessionSealUpdates, .sessionMergeUpdates, .sessionMergeConflicts:
             .plainUpdate
         case .plainAutocommit, .captureAutocommit: .plainAutocommit
         case .roundTrip, .fanOut: .roundTrip
+        case .youngSync, .oldSync: .youngSync
         case .size, .sizeWithoutLog, .baseWire, .updateWire, .sessionBaseWire, .sessionUpdateWire, .oneChange: nil
         }
     }
