@@ -10,8 +10,9 @@ import KenhStore
 struct HistoryStep {
     /// The inserts.
     let base: ItemRows
-    /// What each round of updates writes.
+    /// What the rounds of updates write in turn: the same again would be no change.
     let updates: ItemRows
+    let edits: ItemRows
     /// An empty folder of this run's own, removed after it.
     let folder: String
 
@@ -30,9 +31,13 @@ struct HistoryStep {
         try table.insert(base)
         try writer.sync()
         let young = try oneSync(.youngSync, writer, table)
-        for _ in 0..<Self.rounds {
-            try table.update(updates)
+        for round in 0..<Self.rounds {
+            try table.update(round.isMultiple(of: 2) ? edits : updates)
             try writer.sync()
+        }
+        let sealed = try writer.store.rows("SELECT sum(changes) AS changes FROM kenh_block").first?["changes"]
+        guard case .integer(let changes) = sealed, changes >= 10 * base.count else {
+            throw WrongResult(description: "wrong result: the log is not ten times as long")
         }
         let old = try oneSync(.oldSync, writer, table)
         try centre.view.catchUp()

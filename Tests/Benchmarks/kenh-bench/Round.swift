@@ -192,7 +192,7 @@ final class Round {
         guard !wanted.isDisjoint(with: Step.ofHistory) else { return }
         let own = "\(folder)/history"
         try FileManager.default.createDirectory(atPath: own, withIntermediateDirectories: true)
-        let step = HistoryStep(base: base, updates: updates, folder: own)
+        let step = HistoryStep(base: base, updates: updates, edits: edits, folder: own)
         samples += try Awaited { try await step.run() }.value() ?? []
     }
 
