@@ -10,6 +10,8 @@ public enum HashDomain: String, Sendable, CaseIterable {
     /// Of an organisation's root key: the organisation's fingerprint.
     case organisation = "kenh-v1 organisation"
     case erasable = "kenh-v1 erasable"
+    /// Of what an erasure names.
+    case erasure = "kenh-v1 erasure"
     /// Of an enrolment code's secret: the code's id.
     case code = "kenh-v1 code"
 }
