@@ -2,7 +2,7 @@
 public struct StoreError: Error, Sendable {
     public enum Code: String, Sendable {
         case schema, notADatabase, notAStore, newerVersion, busy, diskFull, readOnly, corrupt, notDurable, refusedValue,
-            notFound, io, keyReplaced, malformedBlock, brokenChain, badSignature
+            notFound, io, keyReplaced, notErasable, malformedBlock, brokenChain, badSignature
     }
 
     public enum Recovery: String, Sendable { case retry, resync, stop, askAPerson }

@@ -40,11 +40,13 @@ final class Merger {
             }
             return try accept(item.hash, acceptance)
         }
-        guard let block = item.block else {
+        guard let brought = item.block else {
             throw StoreError(
                 .notFound, "the centre has a block of this device that is not here", advice: "sync again",
                 recovery: .resync)
         }
+        // What was erased is not written down again, whoever brings it.
+        let block = try core.erasures.strip(brought, core.codec)
         let channel = try core.channels.number(block.header.channel)
         let branch = try core.index.branch(for: block.header, channel: channel)
         try core.blocks.insert(

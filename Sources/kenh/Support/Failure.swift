@@ -55,8 +55,8 @@ struct Failure: Error {
         case .busy, .keyReplaced: .tryAgain
         case .diskFull, .readOnly, .io, .notDurable: .disk
         case .schema: .configuration
-        case .notADatabase, .notAStore, .newerVersion, .corrupt, .refusedValue, .malformedBlock, .brokenChain,
-            .badSignature:
+        case .notADatabase, .notAStore, .newerVersion, .corrupt, .refusedValue, .notErasable, .malformedBlock,
+            .brokenChain, .badSignature:
             .badData
         }
     }
