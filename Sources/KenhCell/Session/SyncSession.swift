@@ -86,6 +86,7 @@ public struct SyncSession: Sendable {
         request.treeSize = outbox.checkpoint?.checkpoint.size ?? 0
         request.downLimitBytes = UInt32(options.downLimitBytes)
         request.withOwnBlocks = withOwnBlocks
+        request.erasuresPending = outbox.hasErasuresPending
         report.rounds += 1
         return request
     }
@@ -124,6 +125,9 @@ public struct SyncSession: Sendable {
         report.regainedBlocks += taken.lostBlocks
         report.rejectedChanges += taken.rejectedChanges
         report.leftChannels += taken.leftChannels
+        report.erasures += taken.erasures
+        // The next request says that it is done.
+        if taken.erasures > 0 { more = true }
         if isMissingBelow {
             let missing = CellError(.diverged, "the centre lacks what it was sent before", recovery: .resync)
             return [remedy(missing) ?? .failed(missing)]
