@@ -90,6 +90,9 @@ struct Sync: AsyncParsableCommand {
             for channel in report.leftChannels {
                 line += "; this cell takes no part in \(channel) any more, its rows were removed here"
             }
+            if report.erasures > 0 {
+                line += "; \(report.erasures) erasures were followed: their values are gone here"
+            }
             if report.heldBlocks > 0 { line += "; \(report.heldBlocks) blocks wait for others" }
             return line + attachments.text
         }
