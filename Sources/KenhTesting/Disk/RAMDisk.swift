@@ -126,6 +126,9 @@ public final class RAMDisk: Sendable {
 
     public var usedBytes: Int { Int(kenh_disk_used(handle)) }
 
+    /// Whether any of its files has these bytes, one after another.
+    public func contains(_ bytes: [UInt8]) -> Bool { kenh_disk_contains(handle, bytes, Int64(bytes.count)) != 0 }
+
     /// How many I/Os of these kinds were asked for.
     public func count(_ kinds: DiskIO.Kinds) -> Int {
         DiskIO.allCases.filter { kinds.contains($0.kinds) }.reduce(0) { $0 + Int(kenh_disk_count(handle, $1.code)) }
