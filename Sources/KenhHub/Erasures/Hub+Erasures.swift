@@ -120,11 +120,12 @@ extension Hub {
 
     /// What a device's cursors say of the erasures of their channels: nothing is written where that is known.
     func moved(
-        _ cursors: [String: UInt64], of device: RegisteredDevice, _ rights: Rights, _ transaction: any HubTransaction
+        _ cursors: [String: UInt64], of device: RegisteredDevice, _ transaction: any HubTransaction
     ) throws -> [String: Confirmation?] {
         let last = try transaction.lastErasures()
         guard !last.isEmpty else { return [:] }
         let known = try transaction.confirmations(of: device.key)
+        let rights = try transaction.rights(of: device.cell)
         var moved: [String: Confirmation?] = [:]
         for (channel, newest) in last {
             guard let place = cursors[channel] else {

@@ -56,7 +56,10 @@ extension SQLiteLogTransaction {
     }
 
     func erasures() throws -> [StoredEntry] {
-        let read = try sql("SELECT channel, sequence FROM log_entry WHERE kind = 6 ORDER BY position")
+        let read = try sql(
+            """
+            SELECT channel, sequence FROM log_entry INDEXED BY log_entry_erasure WHERE kind = 6 ORDER BY position
+            """)
         var places: [(channel: String, sequence: UInt64)] = []
         while try read.step() { places.append((read.string(0), UInt64(clamping: read.int(1)))) }
         return try places.compactMap { place in

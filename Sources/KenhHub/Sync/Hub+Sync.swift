@@ -29,8 +29,7 @@ extension Hub {
             try check(request.receipts, transaction)
             let cursors = try known(request.cursors, transaction)
             if !request.erasuresPending {
-                moved = try self.moved(
-                    cursors.mapValues(\.sequence), of: device, transaction.rights(of: device.cell), transaction)
+                moved = try self.moved(cursors.mapValues(\.sequence), of: device, transaction)
             }
             let checkpoint = try checkpoint(transaction)
             response.checkpoint = try note(checkpoint)
