@@ -196,17 +196,17 @@ static int contains(const buffer *b, const uint8_t *bytes, int64_t size) {
     return 0;
 }
 
-static int contains_locked(kenh_disk *disk, const void *bytes, int64_t size) {
+static const char *holder_locked(kenh_disk *disk, const void *bytes, int64_t size) {
     for (entry *e = disk->entries; e; e = e->next) {
         inode *node = kenh_entry_now(e);
-        if (node && contains(&node->now, bytes, size)) return 1;
+        if (node && contains(&node->now, bytes, size)) return e->name;
     }
-    return 0;
+    return NULL;
 }
 
-int kenh_disk_contains(kenh_disk *disk, const void *bytes, int64_t size) {
-    int found;
-    LOCKED(disk, found = contains_locked(disk, bytes, size))
+const char *kenh_disk_holder(kenh_disk *disk, const void *bytes, int64_t size) {
+    const char *found;
+    LOCKED(disk, found = holder_locked(disk, bytes, size))
     return found;
 }
 

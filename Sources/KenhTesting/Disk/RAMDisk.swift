@@ -126,8 +126,10 @@ public final class RAMDisk: Sendable {
 
     public var usedBytes: Int { Int(kenh_disk_used(handle)) }
 
-    /// Whether any of its files has these bytes, one after another.
-    public func contains(_ bytes: [UInt8]) -> Bool { kenh_disk_contains(handle, bytes, Int64(bytes.count)) != 0 }
+    /// A file that has these bytes, one after another; nil where none has.
+    public func file(holding bytes: [UInt8]) -> String? {
+        kenh_disk_holder(handle, bytes, Int64(bytes.count)).map { String(cString: $0) }
+    }
 
     /// How many I/Os of these kinds were asked for.
     public func count(_ kinds: DiskIO.Kinds) -> Int {
