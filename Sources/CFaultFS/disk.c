@@ -186,6 +186,30 @@ int64_t kenh_disk_used(kenh_disk *disk) {
     return used;
 }
 
+static int contains(const buffer *b, const uint8_t *bytes, int64_t size) {
+    for (int64_t at = 0; size > 0 && at + size <= b->size; at++) {
+        const uint8_t *found = memchr(b->bytes + at, bytes[0], (size_t)(b->size - size - at + 1));
+        if (!found) return 0;
+        at = found - (const uint8_t *)b->bytes;
+        if (memcmp(found, bytes, (size_t)size) == 0) return 1;
+    }
+    return 0;
+}
+
+static const char *holder_locked(kenh_disk *disk, const void *bytes, int64_t size) {
+    for (entry *e = disk->entries; e; e = e->next) {
+        inode *node = kenh_entry_now(e);
+        if (node && contains(&node->now, bytes, size)) return e->name;
+    }
+    return NULL;
+}
+
+const char *kenh_disk_holder(kenh_disk *disk, const void *bytes, int64_t size) {
+    const char *found;
+    LOCKED(disk, found = holder_locked(disk, bytes, size))
+    return found;
+}
+
 int64_t kenh_disk_count(kenh_disk *disk, enum kenh_io kind) {
     int64_t count;
     LOCKED(disk, count = kind < KENH_IO_KINDS ? disk->counts[kind] : 0)

@@ -20,9 +20,8 @@ public struct FuzzTarget: Sendable {
     public func run(_ bytes: [UInt8]) throws { try body(bytes) }
 
     public static let all: [FuzzTarget] = [
-        .blob, .block, .centre, .eventStream, .log, .merge, .rights, .rowState, .schema, .settings, .signature,
-        .snapshot,
-        .store, .sync,
+        .blob, .block, .centre, .erasure, .eventStream, .log, .merge, .rights, .rowState, .schema, .settings,
+        .signature, .snapshot, .store, .sync,
     ]
 
     public static func named(_ name: String) -> FuzzTarget? { all.first { $0.name == name } }

@@ -3,7 +3,8 @@ import KenhProtocol
 /// What the centre answers when it cannot do what it was asked, and what the asker should do next.
 public struct HubError: Error, Sendable {
     public enum Code: String, Sendable {
-        case cellExists, cellUnknown, badCellCode, deviceUnknown, badChannel, badRole, roleUnknown, logMismatch,
+        case cellExists, cellUnknown, badCellCode, deviceUnknown, badChannel, badRole, roleUnknown, badReason,
+            logMismatch,
             notInitialised, alreadyInitialised, unavailable, diskFull, keyReplaced
         /// A piece does not begin where the one before ended; ``blob`` says where that is.
         case blobOffset

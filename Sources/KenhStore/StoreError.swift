@@ -2,7 +2,7 @@
 public struct StoreError: Error, Sendable {
     public enum Code: String, Sendable {
         case schema, notADatabase, notAStore, newerVersion, busy, diskFull, readOnly, corrupt, notDurable, refusedValue,
-            notFound, io, keyReplaced, malformedBlock, brokenChain, badSignature,
+            notFound, io, keyReplaced, notErasable, malformedBlock, brokenChain, badSignature,
             /// The base of ``StoreError/channel`` cannot be used: the channel has to begin with its first block.
             unusableSnapshot
     }

@@ -5,7 +5,8 @@ import Testing
 struct HelpTests {
     private static let commands = [
         [], ["central"], ["central", "init"], ["central", "serve"], ["central", "cell"], ["central", "cell", "add"],
-        ["central", "device"], ["central", "device", "add"], ["join"], ["daemon"], ["sync"], ["status"], ["conflicts"],
+        ["central", "device"], ["central", "device", "add"], ["central", "erase"], ["central", "erasure"],
+        ["central", "erasure", "list"], ["join"], ["daemon"], ["sync"], ["status"], ["conflicts"],
         ["conflicts", "list"], ["conflicts", "resolve"], ["history"], ["verify"], ["demo"], ["attach"], ["attachment"],
         ["attachment", "list"], ["attachment", "get"], ["attachment", "retry"],
     ]

@@ -267,6 +267,70 @@ import Testing
         try expectAgreement(device)
     }
 
+    @Test("of before an erasure is kept by nobody; one that is made afterwards has the value no more")
+    func erased() throws {
+        let secret = "0912-345-678 Nguyễn"
+        let view = try fixture.view()
+        try history()
+        try a.store.write { try $0.insert("note", [("id", "x"), ("title", "kept"), ("secret", .text(secret))]) }
+        try settle()
+        try view.catchUp()
+        let before = try make()
+        let early = try newcomer()
+        try early.syncWhole(takesSnapshots: true)
+        #expect(try early.store.rows("SELECT secret FROM note WHERE id = 'x'").first?["secret"] == .text(secret))
+        try settle()
+        _ = try fixture.hub.erase(view.store.erasable(table: "note", id: "x"), reason: "asked on 3 May")
+        #expect(try fixture.hub.snapshots().isEmpty)
+        #expect(try FileManager.default.subpathsOfDirectory(atPath: shelf.folder.path).count == 1, "its folder alone")
+        try settle()
+        #expect(try a.store.snapshotsToConfirm().isEmpty, "it cannot be made again")
+        let after = try make(upTo: before.manifest.sequence)
+        #expect(after.manifest.hash != before.manifest.hash)
+        try settle()
+        #expect(try b.store.confirm(after.manifest, in: fixture.directory.path) == true)
+        let late = try newcomer()
+        try late.syncWhole(takesSnapshots: true)
+        #expect(try bodies(late).heads > 0)
+        try early.syncWhole(takesSnapshots: true)
+        try settle()
+        for device in [early, late] {
+            try device.syncWhole()
+            try expectAgreement(device)
+            #expect(try device.store.rows("SELECT secret FROM note WHERE id = 'x'").first?["secret"] == .null)
+            #expect(try !device.store.isUnclean())
+            let file = try Data(contentsOf: URL(filePath: device.store.path))
+            #expect(file.range(of: Data(secret.utf8)) == nil)
+        }
+        #expect(try bodies(early).heads == 0, "its snapshot had the value")
+    }
+
+    @Test("that was fetched before an erasure and not begun with yet is not begun with")
+    func erasedMeanwhile() throws {
+        let view = try fixture.view()
+        try history()
+        try view.catchUp()
+        let made = try make()
+        let device = try newcomer()
+        try device.syncWhole()
+        let other = try newcomer()
+        let response = try fixture.hub.snapshot(of: "org", for: other.registered)
+        let proof = try EntryProof(response.proof)
+        for number in try #require(other.store.begin(made.manifest, proof)) {
+            let chunk = made.manifest.chunks[number].hash
+            try other.store.keep(
+                chunk: number, of: made.manifest,
+                try fixture.hub.snapshotChunk(chunk, in: "org", for: other.registered))
+        }
+        _ = try fixture.hub.erase(view.store.erasable(table: "note", id: "row3"), reason: "asked on 3 May")
+        try settle()
+        try other.syncWhole(takesSnapshots: true)
+        try settle()
+        try other.syncWhole()
+        try expectAgreement(other)
+        #expect(try other.store.rows("SELECT secret FROM note WHERE id = 'row3'").first?["secret"] == .null)
+    }
+
     @Test("of a channel that the cell may not read is shown to nobody of it")
     func rights() throws {
         try history()

@@ -55,6 +55,7 @@ struct TransferTests {
         let cell = organisation["A"]
         try cell.insert("item", "x")
         try cell.store.write { try $0.execute("DROP TABLE kenh_transfer") }
+        for name in ["erasure", "erased"] { try cell.store.write { try $0.execute("DROP TABLE kenh_\(name)") } }
         try cell.store.write { try $0.execute("PRAGMA user_version=3") }
         try cell.upgrade(to: TestSchema.schema)
         try cell.store.add(transfer())

@@ -204,7 +204,7 @@ def _values(world: World) -> None:
         insert("progress_entry", "V3", value=-0.0, numerator=5e-324, denominator=1.7976931348623157e308, note=None),
         insert("progress_entry", "V4", value=1, numerator=0.30000000000000004, denominator=123456.789),
         insert("review", "V5", results=Commitment.make(bytes(range(16)), "to be taken out"),
-               items_done=Commitment.make(bytes(16), 5), kind=Commitment(bytes(range(32)), None, None)))
+               items_done=Commitment.make(bytes(16), 5), kind=Commitment.make(bytes(range(16, 32)), None)))
     world.real.sql(
         "INSERT INTO review(id, channel, items_planned, items_done, results) "
         "VALUES('V6', 'values', 9223372036854775807, -9223372036854775807 - 1, 'Đảng');"

@@ -305,6 +305,8 @@ class _Cases:
             "a pin's counter": self.draft(pins=(Pin(replica, 2, self.pin.hash_prefix),)),
             "a pin's replica": self.draft(pins=(Pin(self.before.header.replica, 1, self.pin.hash_prefix),)),
             "a pin's channel": self.draft(pins=(Pin(self.elsewhere.header.replica, 1, self.elsewhere.hash[:16]),)),
+            "a value that no erasure names": self.draft(self.change(
+                UPDATE, values={"title": Commitment(bytes(range(32)), None, None)}, predecessors=[Reference(0, 1)])),
         }
 
     def beside(self) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import make_tree_vectors
 from kenh_client import blocks, body, checkpoints, digest, enrolment, keys, log, tree, values
-from kenh_client.kenh_pb2 import Block
+from kenh_client.kenh_pb2 import Block, Erasure
 from kenh_client.numbers import Reader
 from kenh_client.problems import Refused
 
@@ -30,6 +30,8 @@ def run(results: Results) -> None:
             _check_lengths(vector)
     with results.check("vector commitments"):
         _check_commitments()
+    with results.check("vector erasure: its hash, its entry, and the block before and after"):
+        _check_erasure()
     with results.check("vector enrolment"):
         _check_enrolment()
     with results.check("vector entries"):
@@ -172,6 +174,30 @@ def _check_entries() -> None:
             bytes.fromhex(vector["previous"]), vector["kind"], vector["channel"], vector["sequence"],
             bytes.fromhex(vector["objectHash"]), vector["acceptedAtMs"], bytes.fromhex(vector.get("ruling", "")))
         expect_equal(found.hex(), vector["entryHash"], f"sequence {vector['sequence']}")
+
+
+def _check_erasure() -> None:
+    vector, block = _load("erasure"), _load("block")
+    content = bytes.fromhex(vector["erasure"])
+    entry = vector["entry"]
+    expect_equal(keys.tagged_hash("kenh-v1 erasure", content).hex(), entry["objectHash"], "object hash")
+    found = log.entry_hash(
+        bytes.fromhex(entry["previous"]), entry["kind"], entry["channel"], entry["sequence"],
+        bytes.fromhex(entry["objectHash"]), entry["acceptedAtMs"], b"")
+    expect_equal(found.hex(), entry["entryHash"], "entry hash")
+    erasure = Erasure.FromString(content)
+    expect_equal([part.hash.hex() for part in erasure.blocks], [vector["block"]], "blocks")
+    named = [{"change": change.change, "columns": list(change.columns)} for change in erasure.blocks[0].changes]
+    expect_equal((named, erasure.reason), (vector["changes"], vector["reason"]), "what it names, and why")
+    header = blocks.check_outside(_block(block))
+    plain = bytes.fromhex(block["plainBody"])
+    for name in ("detachedBefore", "detachedAfter"):
+        read = body.decode(plain, header, bytes.fromhex(vector[name]))
+        missing = [
+            {"change": place, "columns": sorted(lacking)} for place, change in enumerate(read.changes)
+            if (lacking := [column for column, value in change.values.items()
+                            if isinstance(value, values.Commitment) and value.salt is None])]
+        expect_equal(missing, vector["changes"] if name == "detachedAfter" else [], name)
 
 
 def _check_trees() -> None:

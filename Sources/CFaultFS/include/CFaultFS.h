@@ -88,6 +88,8 @@ void kenh_disk_start(kenh_disk *disk);
 void kenh_disk_replace(kenh_disk *disk, kenh_disk *source);
 // Bytes of all files together.
 int64_t kenh_disk_used(kenh_disk *disk);
+// The name of a file that has these bytes, one after another; NULL where none has. It lasts as long as the disk.
+const char *kenh_disk_holder(kenh_disk *disk, const void *bytes, int64_t size);
 // How often each kind of I/O was asked for.
 int64_t kenh_disk_count(kenh_disk *disk, enum kenh_io kind);
 kenh_disk_tally kenh_disk_tallied(kenh_disk *disk);

@@ -17,6 +17,8 @@ public struct SyncReport: Sendable, Equatable {
     public var rejectedChanges = 0
     /// Channels that the cell may not read any more, and whose rows were removed.
     public var leftChannels: [String] = []
+    /// Erasures that were followed: their values are gone here.
+    public var erasures = 0
     /// Channels whose merged state equals the centre's, by digest.
     public var equalChannels = 0
     /// Channels whose digest differs from the centre's although both have everything.

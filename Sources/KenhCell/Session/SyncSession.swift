@@ -119,6 +119,7 @@ public struct SyncSession: Sendable {
             return base
         }
         request.confirmed = outbox.snapshots.confirmed.map { Data($0.bytes) }
+        request.erasuresPending = outbox.hasErasuresPending
         report.rounds += 1
         return request
     }
@@ -167,6 +168,9 @@ public struct SyncSession: Sendable {
         report.regainedBlocks += taken.lostBlocks
         report.rejectedChanges += taken.rejectedChanges
         report.leftChannels += taken.leftChannels
+        report.erasures += taken.erasures
+        // The next request says that it is done.
+        if taken.erasures > 0 { more = true }
         if isMissingBelow {
             let missing = CellError(.diverged, "the centre lacks what it was sent before", recovery: .resync)
             return [remedy(missing) ?? .failed(missing)]

@@ -14,9 +14,11 @@ extension FuzzTarget {
             try BlockFuzz.checkForwarding(block)
             guard let body = try? codec.open(block) else { return }
             try BlockFuzz.walk(body)
+            try BlockFuzz.checkErasing(block, body, codec)
         } else if let block = try BlockFuzz.block(&input), let body = try? codec.open(block) {
             try BlockFuzz.checkForwarding(block)
             try BlockFuzz.walk(body)
+            try BlockFuzz.checkErasing(block, body, codec)
             if block.detached.isEmpty { try BlockFuzz.checkSealing(body, as: block.header, codec) }
         }
     }
@@ -66,6 +68,23 @@ private enum BlockFuzz {
                 try require(Int(dot.reference) <= body.pins.count && dot.counter > 0, "a reference to no pin")
             }
             for value in values { try checkValue(value) }
+        }
+    }
+
+    /// Every other value that can go goes, and everything else stays.
+    static func checkErasing(_ block: Block, _ body: BlockBody, _ codec: BlockCodec) throws {
+        let names = body.committed.map { body.name(of: $0, in: block.hash) }
+        try require(Set(names).count == names.count, "one name for two values")
+        let wanted = Set(names.enumerated().filter { $0.offset.isMultiple(of: 2) }.map(\.element))
+        guard let erased = try block.erasing(body, where: wanted.contains) else { return }
+        try require(erased.hash == block.hash, "a block without a value is another block")
+        let after = try codec.open(erased)
+        let gone = Set(after.erased(in: block.hash))
+        try require(gone == wanted.union(body.erased(in: block.hash)), "other values are gone than were to go")
+        for change in 0..<body.count {
+            for (before, now) in zip(body.values(of: change), after.values(of: change)) where now.tag != .commitment {
+                try require(body.value(before) == after.value(now), "a value changes")
+            }
         }
     }
 

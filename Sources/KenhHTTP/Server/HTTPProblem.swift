@@ -33,7 +33,7 @@ struct HTTPProblem {
         case .unavailable, .keyReplaced: .serviceUnavailable
         case .diskFull, .uploadQuota: HTTPResponse.Status(code: 507, reasonPhrase: "Insufficient Storage")
         case .cellExists, .cellUnknown, .badCellCode, .deviceUnknown, .badChannel, .badRole, .roleUnknown,
-            .notInitialised, .alreadyInitialised:
+            .badReason, .notInitialised, .alreadyInitialised:
             .badRequest
         }
     }

@@ -80,6 +80,9 @@ public struct AuditExport {
             index.add(
                 try WireCoding.decode(WireRegistryStatement.self, from: Array(signed.statement)),
                 acceptedAt: entry.acceptedAtMilliseconds)
+        case .erasure:
+            index.add(
+                try Erasure(decoding: entry.payload), in: entry.channel, acceptedAt: entry.acceptedAtMilliseconds)
         default: break
         }
     }

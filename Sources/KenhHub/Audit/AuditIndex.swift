@@ -46,6 +46,7 @@ struct AuditIndex {
     private var newKeys: [String] = []
     private var grants: [String] = []
     private var rulings: [String] = []
+    private var erasures: [String] = []
     /// By the statements so far.
     private(set) var rights = Rights()
     private(set) var entries: UInt64 = 0
@@ -68,6 +69,12 @@ struct AuditIndex {
         rulings.append(
             "\(ruling.struck.count) of the changes \(header.firstCounter) to \(header.lastCounter) of "
                 + "\(author(of: header.replica)) in \(header.channel): \(Self.oneLine(ruling.message))")
+    }
+
+    mutating func add(_ erasure: Erasure, in channel: String, acceptedAt: Int64) {
+        erasures.append(
+            "\(erasure.names.count) values of \(erasure.blocks.count) blocks in \(channel) on \(Self.time(acceptedAt)): "
+                + Self.oneLine(erasure.reason))
     }
 
     mutating func add(_ header: BlockHeader, acceptedAt: Int64) {
@@ -139,6 +146,7 @@ struct AuditIndex {
         for key in newKeys { text += "new key      \(key)\n" }
         for grant in grants { text += "granted      \(grant)\n" }
         for ruling in rulings { text += "struck       \(ruling)\n" }
+        for erasure in erasures { text += "erased       \(erasure)\n" }
         for (code, cell) in cells.sorted(by: { $0.key < $1.key }) {
             text += "cell         \(code): \(Self.oneLine(cell))\n"
         }

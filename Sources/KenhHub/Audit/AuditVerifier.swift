@@ -9,6 +9,8 @@ public struct AuditReport: Sendable, Equatable {
     public internal(set) var entries: UInt64 = 0
     public internal(set) var blocks = 0
     public internal(set) var changes = 0
+    /// Values that were erased, each named by an erasure.
+    public internal(set) var erasedValues = 0
     /// Who wrote what, as the entries themselves show it.
     public internal(set) var text = ""
     /// What is no fault, and should be known: the log was restored and lacks what it once had.
@@ -74,6 +76,7 @@ private struct AuditCheck {
     private var pinned: [String: Set<ReplicaPin>] = [:]
     /// What is struck of blocks so far.
     private var struck: [Hash256: ChangeSet] = [:]
+    private var erasable = ErasureAccount()
     /// When the log's life at this place of the file began.
     private var lifeBegan = Int64.min
     /// How large the log was when each of its lives ended.
@@ -185,6 +188,9 @@ private struct AuditCheck {
             guard wire.kind == .ruling || wire.ruling.isEmpty else {
                 throw ProtocolError(.malformed, "it has a ruling, and is none")
             }
+            guard wire.kind == .erasure || wire.erasure.isEmpty else {
+                throw ProtocolError(.malformed, "it has an erasure, and is none")
+            }
             switch wire.kind {
             case .block: try take(try Block(wire.block), object, nil, wire)
             case .ruling where wire.hasBlock:
@@ -194,6 +200,7 @@ private struct AuditCheck {
             case .verdict: try takeLate(nil, object, wire)
             // Whoever has the channel's blocks can make it again.
             case .snapshot where !wire.hasBlock && !wire.hasRegistry: break
+            case .erasure: try takeErasure(Array(wire.erasure), object, wire)
             default: throw ProtocolError(.unsupportedVersion, "it is of a kind that needs a newer Kenh")
             }
         } catch { add("\(name(wire)): \((error as? ProtocolError)?.message ?? "\(error)")") }
@@ -212,6 +219,19 @@ private struct AuditCheck {
             throw ProtocolError(.forbidden, "the centre struck changes that it had taken")
         }
         self.struck[object] = struck
+    }
+
+    private mutating func takeErasure(_ bytes: [UInt8], _ object: Hash256, _ wire: WireLogEntry) throws {
+        let erasure = try Erasure(decoding: bytes)
+        guard ChannelName.isValid(wire.channel), Erasure.hash(of: bytes) == object else {
+            throw ProtocolError(.brokenLink, "it carries another erasure than it names")
+        }
+        index.add(erasure, in: wire.channel, acceptedAt: wire.acceptedAtMs)
+        let hasAll = erasable.add(erasure) { lanes[$0]?.channel == wire.channel || wire.acceptedAtMs < lifeBegan }
+        // What came back from a forgotten life may stand before its blocks.
+        guard hasAll || wire.acceptedAtMs < lifeBegan else {
+            throw ProtocolError(.brokenLink, "it names values that no block of its channel before it has")
+        }
     }
 
     private mutating func take(_ block: Block, _ object: Hash256, _ ruling: Ruling?, _ wire: WireLogEntry) throws {
@@ -241,6 +261,7 @@ private struct AuditCheck {
             }
         }
         let body = try codec.open(block)
+        erasable.add(body, of: object)
         for pin in body.pins where pinned[header.channel]?.contains(pin) != true {
             throw ProtocolError(.brokenLink, "what it builds on is not in the log before it")
         }
@@ -355,6 +376,8 @@ private struct AuditCheck {
             add("no checkpoint covers the whole of the log: entries at its end may be missing")
         }
         if !isSealed { add("the seal at the end is missing") }
+        erasable.problems.forEach { add($0) }
+        report.erasedValues = erasable.accountedFor
         // What the entries say counts; where they are altered themselves, so is what they say.
         if report.problems.isEmpty, !isIndexRight {
             add("the index at the head of the file is not what the entries show")

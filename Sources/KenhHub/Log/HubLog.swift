@@ -9,7 +9,7 @@ public struct NewEntry: Sendable {
     public let acceptedAtMilliseconds: Int64
     /// Key of the device that brought the object; empty for the centre's own statements.
     public let sender: [UInt8]
-    /// The object's bytes: a `Block` or a `SignedStatement`; none of a verdict.
+    /// The object's bytes: a `Block`, a `SignedStatement` or an `Erasure`; none of a verdict.
     public let payload: [UInt8]
     /// Of a block.
     public let header: BlockHeader?
@@ -164,6 +164,8 @@ public protocol HubLog: Sendable {
     /// Runs `body` in one transaction that is durable when this returns, or not at all. One at a time.
     func write<T>(_ body: (any HubTransaction) throws -> T) throws -> T
     func read<T>(_ body: (any HubTransaction) throws -> T) throws -> T
+    /// Leaves nothing in its files that is no part of the log any more. The log is clean then.
+    func scrub() throws
 }
 
 extension HubLog {
@@ -213,6 +215,25 @@ public protocol HubTransaction: MerkleNodes {
     func entries(afterPosition position: UInt64, limitBytes: Int) throws -> [StoredEntry]
     /// What the database itself finds wrong with its files.
     func structureProblems() throws -> [String]
+
+    // Erasures.
+    /// Notes what is named, and that the files may hold it still.
+    func markErased(_ names: [Erasure.Name]) throws
+    /// What is named of a block, whether the log has it or not.
+    func erased(of block: Hash256) throws -> Set<Erasure.Name>
+    /// A block's bytes, a `Block`.
+    func payload(of block: Hash256) throws -> [UInt8]?
+    /// Its hash, and so the log's, stay as they are.
+    func replace(payload: [UInt8], of block: Hash256) throws
+    /// Entries of that kind, in the order of the log.
+    func erasures() throws -> [StoredEntry]
+    /// Sequence of the newest one of each channel that has any.
+    func lastErasures() throws -> [String: UInt64]
+    var isUnclean: Bool { get throws }
+    /// By channel.
+    func confirmations(of device: PublicKey) throws -> [String: Confirmation]
+    /// - Parameter confirmation: nil where the device has nothing to do with the channel any more.
+    func confirm(_ channel: String, _ confirmation: Confirmation?, by device: PublicKey) throws
 
     // The registry.
     func addCell(code: String, name: String) throws

@@ -86,7 +86,8 @@ public struct LogRepair {
         var previous = previous
         for (entry, hash) in entries {
             defer { previous = hash }
-            guard entry.hasBlock || entry.kind == .registry, try log.read({ try LogChain.isWhole(entry, key, $0) })
+            guard entry.hasBlock || entry.kind == .registry || entry.kind == .erasure,
+                try log.read({ try LogChain.isWhole(entry, key, $0) })
             else {
                 report.damagedEntries += 1
                 continue
@@ -125,6 +126,8 @@ public struct LogRepair {
             ).wire
         if entry.kind == .registry {
             item.registry = try WireCoding.decode(WireSignedStatement.self, from: entry.payload)
+        } else if entry.kind == .erasure {
+            item.erasure = Data(entry.payload)
         } else {
             item.block = try WireCoding.decode(WireBlock.self, from: entry.payload)
         }
@@ -169,6 +172,9 @@ extension SQLiteLog {
                 header = try Block(try WireCoding.decode(WireBlock.self, from: entry.payload)).header
             }
             try transaction.put(entry, header: header, entryHash: entryHash)
+            if entry.kind == .erasure {
+                try hub.apply(try Erasure(decoding: entry.payload), in: entry.channel, transaction)
+            }
             guard entry.kind == .registry else { return }
             let signed = try WireCoding.decode(WireSignedStatement.self, from: entry.payload)
             try hub.enter(

@@ -5,6 +5,8 @@ import KenhProtocol
 /// What a check of the centre's log found.
 public struct LogReport: Sendable, Equatable {
     public internal(set) var entries = 0
+    /// Values that were erased, each named by an erasure.
+    public internal(set) var erasedValues = 0
     /// One sentence each, for people.
     public internal(set) var problems: [String] = []
 
@@ -49,6 +51,7 @@ public struct LogVerifier {
 
     private func verify(_ head: LogHead, _ transaction: any HubTransaction, _ report: inout LogReport) throws {
         var chain = LogChain(channel: head.channel)
+        var account = ErasureAccount()
         let serving = try identity.servingKeys(transaction)
         while true {
             let entries: [StoredEntry]
@@ -65,6 +68,7 @@ public struct LogVerifier {
                 if let problem = try chain.take(entry, serving, transaction) {
                     add("entry \(entry.sequence) of \(head.channel) \(problem)", &report)
                 }
+                try count(entry, in: &account, transaction, &report)
                 if try !isListed(entry, transaction) {
                     add("entry \(entry.sequence) of \(head.channel) is listed as another block", &report)
                 }
@@ -75,6 +79,33 @@ public struct LogVerifier {
         }
         if chain.sequence != head.sequence || chain.hash != head.entryHash {
             add("the log of \(head.channel) does not end where it says", &report)
+        }
+        report.erasedValues += account.accountedFor
+        for problem in account.problems { add(problem, &report) }
+    }
+
+    /// An erasure may stand before its blocks, where those came back after a restore.
+    private func count(
+        _ entry: StoredEntry, in account: inout ErasureAccount, _ transaction: any HubTransaction,
+        _ report: inout LogReport
+    ) throws {
+        if entry.hasBlock, let wire = try? WireCoding.decode(WireBlock.self, from: entry.payload),
+            !wire.detached.isEmpty, let block = try? Block(wire), let body = try? BlockCodec().open(block)
+        {
+            account.add(body, of: entry.objectHash)
+        } else if entry.kind == .erasure, let erasure = try? Erasure(decoding: entry.payload) {
+            _ = account.add(erasure) { _ in true }
+            let isListed = try erasure.blocks.allSatisfy { part in
+                let listed = try transaction.erased(of: part.hash)
+                return part.changes.allSatisfy { change in
+                    change.columns.allSatisfy {
+                        listed.contains(Erasure.Name(block: part.hash, place: change.place, column: $0))
+                    }
+                }
+            }
+            if !isListed {
+                add("entry \(entry.sequence) of \(entry.channel) is not in the list of what was erased", &report)
+            }
         }
     }
 
@@ -174,6 +205,9 @@ struct LogChain {
             else { return false }
             return Hashing.sha256(domain: .registry, Array(signed.statement)) == entry.objectHash
         case .verdict, .snapshot: return entry.payload.isEmpty
+        case .erasure:
+            return ChannelName.isValid(entry.channel) && Erasure.hash(of: entry.payload) == entry.objectHash
+                && (try? Erasure(decoding: entry.payload)) != nil
         default: return false
         }
     }

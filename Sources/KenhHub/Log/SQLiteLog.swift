@@ -50,10 +50,11 @@ public final class SQLiteLog: HubLog {
         CREATE TABLE registry_code(
             id BLOB PRIMARY KEY NOT NULL, secret BLOB NOT NULL, cell TEXT NOT NULL, expires_at INTEGER NOT NULL,
             used_by BLOB) STRICT, WITHOUT ROWID;
+        \(erasureDDL)
         """
     /// "KLOG" in ASCII.
     private static let applicationID: Int64 = 0x4B4C_4F47
-    private static let format: Int64 = 4
+    private static let format: Int64 = 5
 
     /// - Parameters:
     ///   - newEpoch: 16 random bytes for a new log; an existing one keeps its own.
@@ -85,7 +86,8 @@ public final class SQLiteLog: HubLog {
         if format < 2 { try addTree(sql) }
         if format < 3 { try addRights(sql) }
         // What came with format 4: new keys, of the centre and of devices.
-        try sql.execute("\(keyDDL) ALTER TABLE registry_device ADD COLUMN replaces BLOB;")
+        if format < 4 { try sql.execute("\(keyDDL) ALTER TABLE registry_device ADD COLUMN replaces BLOB;") }
+        try sql.execute(erasureDDL)
     }
 
     /// What came with format 3: rights, and rulings, whose entries are told apart by what they strike.
@@ -121,6 +123,16 @@ public final class SQLiteLog: HubLog {
 
     public func read<T>(_ body: (any HubTransaction) throws -> T) throws -> T {
         try database.read { try body(SQLiteLogTransaction(sql: $0)) }
+    }
+
+    public func scrub() throws {
+        let asked = try database.read { sql in
+            let read = try sql("SELECT asked FROM log_clean")
+            defer { read.reset() }
+            return try read.step() ? read.int(0) : 0
+        }
+        // What another process erases meanwhile is not done with this.
+        try database.scrub { try $0.execute("UPDATE log_clean SET done = max(done, \(asked))") }
     }
 }
 

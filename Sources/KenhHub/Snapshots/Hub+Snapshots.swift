@@ -53,6 +53,8 @@ extension Hub {
         guard let shelf = snapshotShelf.withLock({ $0 }) else {
             throw HubError(.unavailable, "this centre keeps no snapshots")
         }
+        // What is erased while it is being made may be in it or not.
+        let erased = try log.read { try $0.lastErasures()[channel] }
         let maker = try SnapshotMaker(channel: channel, folder: folder, random: makeRandom)
         var reached: UInt64 = 0
         while reached < last {
@@ -72,12 +74,16 @@ extension Hub {
             try shelf.put(try zstandard.compress($1), as: $0, in: channel)
         }
         try shelf.put(manifest)
-        let proof = try name(manifest)
-        shelf.prune(channel)
+        let proof: EntryProof
+        do { proof = try name(manifest, unlessErasedSince: erased) } catch {
+            pruneSnapshots(of: [channel])
+            throw error
+        }
+        pruneSnapshots(of: [channel])
         return MadeSnapshot(manifest: manifest, proof: proof, cells: [])
     }
 
-    private func name(_ manifest: SnapshotManifest) throws -> EntryProof {
+    private func name(_ manifest: SnapshotManifest, unlessErasedSince erased: UInt64?) throws -> EntryProof {
         try log.write { transaction in
             let hash = try transaction.entryHash(channel: manifest.channel, sequence: manifest.sequence)
             guard hash == manifest.logHash else {
@@ -86,11 +92,29 @@ extension Hub {
                     "the log of \(manifest.channel) was restored while its snapshot was made; make it again",
                     recovery: .retry)
             }
-            if let known = try transaction.entry(of: manifest.hash)?.proof { return known }
+            guard try transaction.lastErasures()[manifest.channel] == erased else {
+                throw HubError(
+                    .unavailable,
+                    "values were erased in \(manifest.channel) while its snapshot was made; make it again",
+                    recovery: .retry)
+            }
+            if let known = try transaction.entry(of: manifest.hash)?.proof, known.sequence > erased ?? 0 {
+                return known
+            }
             return try append(
                 NewEntry(
                     kind: .snapshot, channel: manifest.channel, object: manifest.hash, acceptedAtMilliseconds: now()),
                 in: transaction)
+        }
+    }
+
+    /// Older ones are removed, but for the one before the newest, which somebody may be fetching, and those that have what
+    /// was erased.
+    func pruneSnapshots(of channels: [String]) {
+        guard let shelf = snapshotShelf.withLock({ $0 }) else { return }
+        for channel in channels {
+            guard let made = try? log.read({ try made(of: channel, $0) }) else { continue }
+            shelf.prune(channel, keeping: made.prefix(2).map(\.manifest))
         }
     }
 
@@ -103,10 +127,11 @@ extension Hub {
 
     private func made(of channel: String, _ transaction: any HubTransaction) throws -> [MadeSnapshot] {
         guard let shelf = snapshotShelf.withLock({ $0 }) else { return [] }
+        let erased = try transaction.lastErasures()[channel] ?? 0
         return try shelf.manifests(of: channel).compactMap { manifest in
             guard try transaction.entryHash(channel: channel, sequence: manifest.sequence) == manifest.logHash,
                 let proof = try transaction.entry(of: manifest.hash)?.proof, proof.kind == .snapshot,
-                proof.channel == channel
+                proof.channel == channel, proof.sequence > erased
             else { return nil }
             return MadeSnapshot(
                 manifest: manifest, proof: proof, cells: shelf.cells(of: manifest.hash, in: channel))

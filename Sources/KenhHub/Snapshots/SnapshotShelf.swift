@@ -7,9 +7,6 @@ import KenhProtocol
 public struct SnapshotShelf: Sendable {
     public let folder: URL
 
-    /// Older ones are removed: somebody may still be fetching the one before the newest.
-    private static let kept = 2
-
     public init(folder: URL) { self.folder = folder }
 
     private func place(of channel: String) -> URL {
@@ -39,9 +36,8 @@ public struct SnapshotShelf: Sendable {
         try write(manifest.encoded, to: file(manifest.hash, "manifest", in: manifest.channel))
     }
 
-    /// Removes what no manifest that is kept names.
-    func prune(_ channel: String) {
-        let kept = manifests(of: channel).prefix(Self.kept)
+    /// Removes what none of these names.
+    func prune(_ channel: String, keeping kept: [SnapshotManifest]) {
         var names = Set(kept.flatMap { manifest in manifest.chunks.map { "\($0.hash.bytes.hex).chunk" } })
         for manifest in kept {
             for kind in ["manifest", "cells"] { names.insert("\(manifest.hash.bytes.hex).\(kind)") }

@@ -73,6 +73,13 @@ struct BlockAdmission {
         if let missing = try missingLink(block) { return .heldBack(missing) }
         let body = try codec.open(block)
         if let missing = try missingPin(body, channel: block.header.channel) { return .heldBack(missing) }
+        let erased = try transaction.erased(of: block.hash)
+        guard proof != nil || body.erased(in: block.hash).allSatisfy(erased.contains) else {
+            return .heldBack("it lacks values that were never erased")
+        }
+        // What was erased is not written down again, whoever brings it.
+        var payload = payload
+        if let stripped = try block.erasing(body, where: erased.contains) { payload.detached = Data(stripped.detached) }
         let ruling = try ruling(on: block, body, proof)
         let entry = NewEntry(
             kind: ruling.isEmpty ? .block : .ruling, channel: block.header.channel, object: block.hash,

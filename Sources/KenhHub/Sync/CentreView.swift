@@ -45,6 +45,7 @@ public final class CentreView: Sendable {
                         changes += try follow(withOwnBlocks: withOwnBlocks).changes
                     }
                     try publish()
+                    _ = try hub.cleanLogIfPossible()
                     return changes
                 } catch let error as StoreError where error.recovery == .resync && !withOwnBlocks {
                     withOwnBlocks = true
@@ -75,11 +76,13 @@ public final class CentreView: Sendable {
             let outbox = try store.outbox(as: identity, limitBytes: Self.batchBytes)
             let response = try hub.sync(request(outbox, withOwnBlocks: withOwnBlocks), from: device)
             try refuseSilence(response.receipts)
+            more = response.more || outbox.hasMore
             if let report = try take(response, outbox) {
                 changes += report.changes
                 owes = report.owesAcceptances
+                // Once more, so that the log knows of it.
+                more = more || report.erasures > 0
             }
-            more = response.more || outbox.hasMore
         }
         return (changes, owes)
     }
@@ -108,6 +111,7 @@ public final class CentreView: Sendable {
         request.treeSize = outbox.checkpoint?.checkpoint.size ?? 0
         request.downLimitBytes = UInt32(Self.batchBytes)
         request.withOwnBlocks = withOwnBlocks
+        request.erasuresPending = outbox.hasErasuresPending
         return request
     }
 

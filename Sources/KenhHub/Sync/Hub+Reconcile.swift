@@ -16,7 +16,7 @@ extension Hub {
     public func reconcile(_ request: WireReconcileRequest, from key: PublicKey) throws -> WireReconcileResponse {
         try check(request)
         try refuseRevoked(key)
-        return try log.write { transaction in
+        let response = try log.write { transaction in
             var response = WireReconcileResponse()
             try learn(request.certificates, transaction)
             try openEpochIfRewound(request, transaction)
@@ -26,12 +26,15 @@ extension Hub {
                     .unknownDevice, "the centre does not know this device; join again with a new code",
                     recovery: .askAPerson)
             }
+            _ = try takeBackErasures(request.handedBack, transaction)
             try takeBackBlocks(request, from: device, transaction, &response)
             response.epoch = Data(try transaction.epoch)
             for places in request.places { response.common.append(try common(places, transaction)) }
             response.timeMs = now()
             return response
         }
+        _ = try cleanLogIfPossible()
+        return response
     }
 
     private func check(_ request: WireReconcileRequest) throws {
@@ -71,7 +74,7 @@ extension Hub {
 
     /// Whoever hands something back that this very life of the log took and does not have shows that it was put back,
     /// though he compared nothing before.
-    private func openEpochIfLost(_ proof: EntryProof, _ transaction: any HubTransaction) throws {
+    func openEpochIfLost(_ proof: EntryProof, _ transaction: any HubTransaction) throws {
         let epoch = try transaction.epoch
         guard proof.epoch == epoch, try isLost(proof, transaction) else { return }
         try openNewEpoch(after: epoch, transaction)
@@ -121,6 +124,7 @@ extension Hub {
             try takeBackRegistry(items, transaction)
             let admission = BlockAdmission(hub: self, sender: key.bytes, transaction: transaction)
             var count = items.count { $0.hasRegistry }
+            count += try takeBackErasures(items, transaction)
             for item in items where item.hasBlock {
                 let proof = try Hash256(bytes: item.proof.objectHash).flatMap {
                     try goodProof(item.proof, of: $0, transaction)
@@ -184,7 +188,7 @@ extension Hub {
         }
     }
 
-    private func goodProof(
+    func goodProof(
         _ wire: WireEntryProof, of object: Hash256, _ transaction: any HubTransaction
     ) throws -> EntryProof? {
         guard let proof = try? EntryProof(wire), proof.object == object,
@@ -202,7 +206,7 @@ extension Hub {
         }
         try addReplica(replica, of: device.key, transaction)
         let admission = BlockAdmission(hub: self, sender: device.key.bytes, transaction: transaction)
-        for item in request.handedBack where !item.hasRegistry {
+        for item in request.handedBack where !item.hasRegistry && item.erasure.isEmpty {
             guard let object = try Self.object(of: item) else {
                 response.receipts.append(try admission.receipt(for: item.block))
                 continue

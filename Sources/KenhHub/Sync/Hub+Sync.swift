@@ -23,16 +23,21 @@ extension Hub {
         if !request.blocks.isEmpty || !request.replica.isEmpty {
             response.receipts = try take(request, from: device)
         }
+        var moved: [String: Confirmation?] = [:]
         try log.read { transaction in
             response.epoch = Data(try transaction.epoch)
             try check(request.receipts, transaction)
             let cursors = try known(request.cursors, transaction)
+            if !request.erasuresPending {
+                moved = try self.moved(cursors.mapValues(\.sequence), of: device, transaction)
+            }
             let checkpoint = try checkpoint(transaction)
             response.checkpoint = try note(checkpoint)
             response.consistency = try consistency(from: request.treeSize, to: checkpoint, transaction)
             try note(confirmed: request.confirmed, by: device, transaction)
             try fill(&response, request, cursors, device, checkpoint, transaction)
         }
+        note(moved, by: device)
         response.timeMs = now()
         return response
     }
@@ -132,7 +137,8 @@ extension Hub {
                         wire.block.detached = Data()
                     }
                     if !response.epoch.elementsEqual(entry.epoch) { wire.epoch = Data(entry.epoch) }
-                    budget -= wire.hasBlock && isCovered != true ? entry.payload.count : 400
+                    let isHeavy = (wire.hasBlock && isCovered != true) || entry.kind == .erasure
+                    budget -= isHeavy ? entry.payload.count : 400
                     response.entries.append(wire)
                     reached = entry.sequence
                 }
@@ -181,6 +187,7 @@ extension StoredEntry {
         case .block where withBlock, .ruling where withBlock && hasBlock:
             wire.block = try WireCoding.decode(WireBlock.self, from: payload)
         case .registry: wire.registry = try WireCoding.decode(WireSignedStatement.self, from: payload)
+        case .erasure: wire.erasure = Data(payload)
         default: break
         }
         return wire

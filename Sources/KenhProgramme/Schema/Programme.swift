@@ -5,7 +5,7 @@ public enum Programme {
     /// Made of constants, so that a mistake in it is a programmer's.
     public static let schema: Schema = {
         do {
-            return try Schema([migration1, migration2])
+            return try Schema([migration1, migration2, migration3])
         } catch {
             preconditionFailure("\(error)")
         }
@@ -30,6 +30,14 @@ public enum Programme {
         [
             .table(attachmentTable),
             .index("attachment_by_subject", on: "attachment", columns: ["subject_table", "subject_id"]),
+        ])
+
+    /// Whom to ask, by name or number: it can be taken out of the history again.
+    static let migration3 = Migration(
+        3,
+        [
+            .column(.text("contact", .silent, erasable: true), in: "unit"),
+            .column(.text("contact", .silent, erasable: true), in: "work_item"),
         ])
 }
 

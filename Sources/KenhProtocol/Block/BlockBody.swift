@@ -57,6 +57,8 @@ public struct BlockBody: Sendable {
     public internal(set) var valueStarts: [UInt32] = []
     public internal(set) var values: [ValueRef] = []
     public internal(set) var arena: [UInt8] = []
+    /// Values that can be erased, in the order of the detached section.
+    public internal(set) var committed: [CommittedValue] = []
 
     public var count: Int { kinds.count }
 

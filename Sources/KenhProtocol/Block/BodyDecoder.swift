@@ -268,7 +268,14 @@ struct BodyDecoder {
         try reals(Self.select(places, tags, .real))
         try texts(Self.select(places, tags, .text))
         try blobs(Self.select(places, tags, .blob))
-        for place in Self.select(places, tags, .commitment) { try commitment(at: place, detached: &detached) }
+        let committed = Self.select(places, tags, .commitment)
+        guard !committed.isEmpty else { return }
+        let owners = Self.select(changes.filter { body.masks[$0] & bit != 0 }, tags, .commitment)
+        for (place, change) in zip(committed, owners) {
+            try commitment(at: place, detached: &detached)
+            let isErased = body.values[place].tag == .commitment
+            body.committed.append(CommittedValue(change: change, column: column, isErased: isErased))
+        }
     }
 
     /// Commitments are refused, too: an addition that can be erased would leave no sum.

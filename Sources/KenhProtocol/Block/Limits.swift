@@ -11,6 +11,8 @@ public enum Limits {
     public static let plainBodyBytes = 64 << 20
     public static let compressedBodyBytes = 64 << 20
     public static let rulingBytes = 1 << 20
+    public static let erasureBytes = 1 << 20
+    public static let erasureReasonBytes = 200
     /// Kept aside of one revoked device.
     public static let quarantineBytes = 64 << 20
     public static let detachedBytes = 64 << 20

@@ -14,6 +14,8 @@ public enum HashDomain: String, Sendable, CaseIterable {
     case snapshot = "kenh-v1 snapshot"
     /// Of a snapshot's chunk, before it is compressed.
     case snapshotChunk = "kenh-v1 snapshot chunk"
+    /// Of what an erasure names.
+    case erasure = "kenh-v1 erasure"
     /// Of an enrolment code's secret: the code's id.
     case code = "kenh-v1 code"
 }

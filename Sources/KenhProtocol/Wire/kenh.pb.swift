@@ -42,6 +42,9 @@ public nonisolated enum WireEntryKind: SwiftProtobuf.Enum, Swift.CaseIterable {
 
   /// the channel's rows as its entries up to a place make them; the object is the manifest
   case snapshot // = 5
+
+  /// values that every node takes out of the blocks that it holds
+  case erasure // = 6
   case UNRECOGNIZED(Int)
 
   public init() {
@@ -56,6 +59,7 @@ public nonisolated enum WireEntryKind: SwiftProtobuf.Enum, Swift.CaseIterable {
     case 3: self = .verdict
     case 4: self = .ruling
     case 5: self = .snapshot
+    case 6: self = .erasure
     default: self = .UNRECOGNIZED(rawValue)
     }
   }
@@ -68,6 +72,7 @@ public nonisolated enum WireEntryKind: SwiftProtobuf.Enum, Swift.CaseIterable {
     case .verdict: return 3
     case .ruling: return 4
     case .snapshot: return 5
+    case .erasure: return 6
     case .UNRECOGNIZED(let i): return i
     }
   }
@@ -80,6 +85,7 @@ public nonisolated enum WireEntryKind: SwiftProtobuf.Enum, Swift.CaseIterable {
     .verdict,
     .ruling,
     .snapshot,
+    .erasure,
   ]
 
 }
@@ -223,62 +229,94 @@ public nonisolated struct WireBlock: Sendable {
 }
 
 /// One entry of a channel's log. Its hash chains to the entry before it in the channel.
-public nonisolated struct WireLogEntry: Sendable {
+public nonisolated struct WireLogEntry: @unchecked Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  public var kind: WireEntryKind = .unspecified
+  public var kind: WireEntryKind {
+    get {_storage._kind}
+    set {_uniqueStorage()._kind = newValue}
+  }
 
-  public var channel: String = String()
+  public var channel: String {
+    get {_storage._channel}
+    set {_uniqueStorage()._channel = newValue}
+  }
 
   /// in the channel, from 1
-  public var sequence: UInt64 = 0
+  public var sequence: UInt64 {
+    get {_storage._sequence}
+    set {_uniqueStorage()._sequence = newValue}
+  }
 
   /// in the organisation's log, from 1
-  public var position: UInt64 = 0
+  public var position: UInt64 {
+    get {_storage._position}
+    set {_uniqueStorage()._position = newValue}
+  }
 
   /// 32 bytes: of the block, or of the registry statement
-  public var objectHash: Data = Data()
+  public var objectHash: Data {
+    get {_storage._objectHash}
+    set {_uniqueStorage()._objectHash = newValue}
+  }
 
   /// the centre's clock when it first took the object
-  public var acceptedAtMs: Int64 = 0
+  public var acceptedAtMs: Int64 {
+    get {_storage._acceptedAtMs}
+    set {_uniqueStorage()._acceptedAtMs = newValue}
+  }
 
   /// absent where the receiver sent this block itself
   public var block: WireBlock {
-    get {_block ?? WireBlock()}
-    set {_block = newValue}
+    get {_storage._block ?? WireBlock()}
+    set {_uniqueStorage()._block = newValue}
   }
   /// Returns true if `block` has been explicitly set.
-  public var hasBlock: Bool {self._block != nil}
+  public var hasBlock: Bool {_storage._block != nil}
   /// Clears the value of `block`. Subsequent reads from it will return its default value.
-  public mutating func clearBlock() {self._block = nil}
+  public mutating func clearBlock() {_uniqueStorage()._block = nil}
 
   /// of kind REGISTRY
   public var registry: WireSignedStatement {
-    get {_registry ?? WireSignedStatement()}
-    set {_registry = newValue}
+    get {_storage._registry ?? WireSignedStatement()}
+    set {_uniqueStorage()._registry = newValue}
   }
   /// Returns true if `registry` has been explicitly set.
-  public var hasRegistry: Bool {self._registry != nil}
+  public var hasRegistry: Bool {_storage._registry != nil}
   /// Clears the value of `registry`. Subsequent reads from it will return its default value.
-  public mutating func clearRegistry() {self._registry = nil}
+  public mutating func clearRegistry() {_uniqueStorage()._registry = nil}
 
   /// of the log's life in which the entry was made; empty: the answer's own
-  public var epoch: Data = Data()
+  public var epoch: Data {
+    get {_storage._epoch}
+    set {_uniqueStorage()._epoch = newValue}
+  }
 
   /// Ed25519 of the serving key over epoch and entry hash, 64 bytes
-  public var signature: Data = Data()
+  public var signature: Data {
+    get {_storage._signature}
+    set {_uniqueStorage()._signature = newValue}
+  }
 
   /// Ruling, of kind RULING
-  public var ruling: Data = Data()
+  public var ruling: Data {
+    get {_storage._ruling}
+    set {_uniqueStorage()._ruling = newValue}
+  }
+
+  /// Erasure, of kind ERASURE: the object hash is its hash
+  public var erasure: Data {
+    get {_storage._erasure}
+    set {_uniqueStorage()._erasure = newValue}
+  }
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
 
-  fileprivate var _block: WireBlock? = nil
-  fileprivate var _registry: WireSignedStatement? = nil
+  fileprivate var _storage = _StorageClass.defaultInstance
 }
 
 /// What it takes to show anybody that the centre took an entry, and where it stood.
@@ -330,6 +368,56 @@ public nonisolated struct WireRuling: Sendable {
 
   /// why, for people
   public var message: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// Values of erasable columns that nobody may keep any more. Serialised once, by the centre: the entry's object hash covers
+/// these bytes.
+public nonisolated struct WireErasure: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// ascending by hash
+  public var blocks: [WireErasedBlock] = []
+
+  /// why, for people; never what was erased
+  public var reason: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct WireErasedBlock: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// 32 bytes
+  public var hash: Data = Data()
+
+  /// ascending
+  public var changes: [WireErasedChange] = []
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct WireErasedChange: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// in the block, from 0
+  public var change: UInt32 = 0
+
+  /// ascending by their bytes
+  public var columns: [String] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -793,6 +881,9 @@ public nonisolated struct WireSyncRequest: Sendable {
   /// hashes of snapshots that this device made again, and found to be the same
   public var confirmed: [Data] = []
 
+  /// files may still hold what was erased: the cursors confirm no erasure
+  public var erasuresPending: Bool = false
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -1097,47 +1188,51 @@ public nonisolated struct WireLogPlace: Sendable {
 }
 
 /// An object that the centre once took.
-public nonisolated struct WireHandedBack: Sendable {
+public nonisolated struct WireHandedBack: @unchecked Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
   public var proof: WireEntryProof {
-    get {_proof ?? WireEntryProof()}
-    set {_proof = newValue}
+    get {_storage._proof ?? WireEntryProof()}
+    set {_uniqueStorage()._proof = newValue}
   }
   /// Returns true if `proof` has been explicitly set.
-  public var hasProof: Bool {self._proof != nil}
+  public var hasProof: Bool {_storage._proof != nil}
   /// Clears the value of `proof`. Subsequent reads from it will return its default value.
-  public mutating func clearProof() {self._proof = nil}
+  public mutating func clearProof() {_uniqueStorage()._proof = nil}
 
   /// absent while it is only offered
   public var block: WireBlock {
-    get {_block ?? WireBlock()}
-    set {_block = newValue}
+    get {_storage._block ?? WireBlock()}
+    set {_uniqueStorage()._block = newValue}
   }
   /// Returns true if `block` has been explicitly set.
-  public var hasBlock: Bool {self._block != nil}
+  public var hasBlock: Bool {_storage._block != nil}
   /// Clears the value of `block`. Subsequent reads from it will return its default value.
-  public mutating func clearBlock() {self._block = nil}
+  public mutating func clearBlock() {_uniqueStorage()._block = nil}
 
   /// of kind REGISTRY, never absent there
   public var registry: WireSignedStatement {
-    get {_registry ?? WireSignedStatement()}
-    set {_registry = newValue}
+    get {_storage._registry ?? WireSignedStatement()}
+    set {_uniqueStorage()._registry = newValue}
   }
   /// Returns true if `registry` has been explicitly set.
-  public var hasRegistry: Bool {self._registry != nil}
+  public var hasRegistry: Bool {_storage._registry != nil}
   /// Clears the value of `registry`. Subsequent reads from it will return its default value.
-  public mutating func clearRegistry() {self._registry = nil}
+  public mutating func clearRegistry() {_uniqueStorage()._registry = nil}
+
+  /// of kind ERASURE, never absent there
+  public var erasure: Data {
+    get {_storage._erasure}
+    set {_uniqueStorage()._erasure = newValue}
+  }
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
 
-  fileprivate var _proof: WireEntryProof? = nil
-  fileprivate var _block: WireBlock? = nil
-  fileprivate var _registry: WireSignedStatement? = nil
+  fileprivate var _storage = _StorageClass.defaultInstance
 }
 
 public nonisolated struct WireReconcileResponse: Sendable {
@@ -1349,7 +1444,7 @@ public nonisolated struct WireBlobStatus: Sendable {
 fileprivate nonisolated let _protobuf_package = "kenh.v1"
 
 nonisolated extension WireEntryKind: SwiftProtobuf._ProtoNameProviding {
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0ENTRY_KIND_UNSPECIFIED\0\u{1}ENTRY_KIND_BLOCK\0\u{1}ENTRY_KIND_REGISTRY\0\u{1}ENTRY_KIND_VERDICT\0\u{1}ENTRY_KIND_RULING\0\u{1}ENTRY_KIND_SNAPSHOT\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0ENTRY_KIND_UNSPECIFIED\0\u{1}ENTRY_KIND_BLOCK\0\u{1}ENTRY_KIND_REGISTRY\0\u{1}ENTRY_KIND_VERDICT\0\u{1}ENTRY_KIND_RULING\0\u{1}ENTRY_KIND_SNAPSHOT\0\u{1}ENTRY_KIND_ERASURE\0")
 }
 
 nonisolated extension WireVerdict: SwiftProtobuf._ProtoNameProviding {
@@ -1508,83 +1603,146 @@ nonisolated extension WireBlock: SwiftProtobuf.Message, SwiftProtobuf._MessageIm
 
 nonisolated extension WireLogEntry: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".LogEntry"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}kind\0\u{1}channel\0\u{1}sequence\0\u{1}position\0\u{3}object_hash\0\u{3}accepted_at_ms\0\u{1}block\0\u{1}registry\0\u{1}epoch\0\u{1}signature\0\u{1}ruling\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}kind\0\u{1}channel\0\u{1}sequence\0\u{1}position\0\u{3}object_hash\0\u{3}accepted_at_ms\0\u{1}block\0\u{1}registry\0\u{1}epoch\0\u{1}signature\0\u{1}ruling\0\u{2}\u{2}erasure\0")
+
+  fileprivate class _StorageClass {
+    var _kind: WireEntryKind = .unspecified
+    var _channel: String = String()
+    var _sequence: UInt64 = 0
+    var _position: UInt64 = 0
+    var _objectHash: Data = Data()
+    var _acceptedAtMs: Int64 = 0
+    var _block: WireBlock? = nil
+    var _registry: WireSignedStatement? = nil
+    var _epoch: Data = Data()
+    var _signature: Data = Data()
+    var _ruling: Data = Data()
+    var _erasure: Data = Data()
+
+      // This property is used as the initial default value for new instances of the type.
+      // The type itself is protecting the reference to its storage via CoW semantics.
+      // This will force a copy to be made of this reference when the first mutation occurs;
+      // hence, it is safe to mark this as `nonisolated(unsafe)`.
+      static nonisolated(unsafe) let defaultInstance = _StorageClass()
+
+    private init() {}
+
+    init(copying source: _StorageClass) {
+      _kind = source._kind
+      _channel = source._channel
+      _sequence = source._sequence
+      _position = source._position
+      _objectHash = source._objectHash
+      _acceptedAtMs = source._acceptedAtMs
+      _block = source._block
+      _registry = source._registry
+      _epoch = source._epoch
+      _signature = source._signature
+      _ruling = source._ruling
+      _erasure = source._erasure
+    }
+  }
+
+  fileprivate mutating func _uniqueStorage() -> _StorageClass {
+    if !isKnownUniquelyReferenced(&_storage) {
+      _storage = _StorageClass(copying: _storage)
+    }
+    return _storage
+  }
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
-    while let fieldNumber = try decoder.nextFieldNumber() {
-      // The use of inline closures is to circumvent an issue where the compiler
-      // allocates stack space for every case branch when no optimizations are
-      // enabled. https://github.com/apple/swift-protobuf/issues/1034
-      switch fieldNumber {
-      case 1: try { try decoder.decodeSingularEnumField(value: &self.kind) }()
-      case 2: try { try decoder.decodeSingularStringField(value: &self.channel) }()
-      case 3: try { try decoder.decodeSingularUInt64Field(value: &self.sequence) }()
-      case 4: try { try decoder.decodeSingularUInt64Field(value: &self.position) }()
-      case 5: try { try decoder.decodeSingularBytesField(value: &self.objectHash) }()
-      case 6: try { try decoder.decodeSingularInt64Field(value: &self.acceptedAtMs) }()
-      case 7: try { try decoder.decodeSingularMessageField(value: &self._block) }()
-      case 8: try { try decoder.decodeSingularMessageField(value: &self._registry) }()
-      case 9: try { try decoder.decodeSingularBytesField(value: &self.epoch) }()
-      case 10: try { try decoder.decodeSingularBytesField(value: &self.signature) }()
-      case 11: try { try decoder.decodeSingularBytesField(value: &self.ruling) }()
-      default: break
+    _ = _uniqueStorage()
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      while let fieldNumber = try decoder.nextFieldNumber() {
+        // The use of inline closures is to circumvent an issue where the compiler
+        // allocates stack space for every case branch when no optimizations are
+        // enabled. https://github.com/apple/swift-protobuf/issues/1034
+        switch fieldNumber {
+        case 1: try { try decoder.decodeSingularEnumField(value: &_storage._kind) }()
+        case 2: try { try decoder.decodeSingularStringField(value: &_storage._channel) }()
+        case 3: try { try decoder.decodeSingularUInt64Field(value: &_storage._sequence) }()
+        case 4: try { try decoder.decodeSingularUInt64Field(value: &_storage._position) }()
+        case 5: try { try decoder.decodeSingularBytesField(value: &_storage._objectHash) }()
+        case 6: try { try decoder.decodeSingularInt64Field(value: &_storage._acceptedAtMs) }()
+        case 7: try { try decoder.decodeSingularMessageField(value: &_storage._block) }()
+        case 8: try { try decoder.decodeSingularMessageField(value: &_storage._registry) }()
+        case 9: try { try decoder.decodeSingularBytesField(value: &_storage._epoch) }()
+        case 10: try { try decoder.decodeSingularBytesField(value: &_storage._signature) }()
+        case 11: try { try decoder.decodeSingularBytesField(value: &_storage._ruling) }()
+        case 13: try { try decoder.decodeSingularBytesField(value: &_storage._erasure) }()
+        default: break
+        }
       }
     }
   }
 
   public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
-    // The use of inline closures is to circumvent an issue where the compiler
-    // allocates stack space for every if/case branch local when no optimizations
-    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
-    // https://github.com/apple/swift-protobuf/issues/1182
-    if self.kind != .unspecified {
-      try visitor.visitSingularEnumField(value: self.kind, fieldNumber: 1)
-    }
-    if !self.channel.isEmpty {
-      try visitor.visitSingularStringField(value: self.channel, fieldNumber: 2)
-    }
-    if self.sequence != 0 {
-      try visitor.visitSingularUInt64Field(value: self.sequence, fieldNumber: 3)
-    }
-    if self.position != 0 {
-      try visitor.visitSingularUInt64Field(value: self.position, fieldNumber: 4)
-    }
-    if !self.objectHash.isEmpty {
-      try visitor.visitSingularBytesField(value: self.objectHash, fieldNumber: 5)
-    }
-    if self.acceptedAtMs != 0 {
-      try visitor.visitSingularInt64Field(value: self.acceptedAtMs, fieldNumber: 6)
-    }
-    try { if let v = self._block {
-      try visitor.visitSingularMessageField(value: v, fieldNumber: 7)
-    } }()
-    try { if let v = self._registry {
-      try visitor.visitSingularMessageField(value: v, fieldNumber: 8)
-    } }()
-    if !self.epoch.isEmpty {
-      try visitor.visitSingularBytesField(value: self.epoch, fieldNumber: 9)
-    }
-    if !self.signature.isEmpty {
-      try visitor.visitSingularBytesField(value: self.signature, fieldNumber: 10)
-    }
-    if !self.ruling.isEmpty {
-      try visitor.visitSingularBytesField(value: self.ruling, fieldNumber: 11)
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every if/case branch local when no optimizations
+      // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+      // https://github.com/apple/swift-protobuf/issues/1182
+      if _storage._kind != .unspecified {
+        try visitor.visitSingularEnumField(value: _storage._kind, fieldNumber: 1)
+      }
+      if !_storage._channel.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._channel, fieldNumber: 2)
+      }
+      if _storage._sequence != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._sequence, fieldNumber: 3)
+      }
+      if _storage._position != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._position, fieldNumber: 4)
+      }
+      if !_storage._objectHash.isEmpty {
+        try visitor.visitSingularBytesField(value: _storage._objectHash, fieldNumber: 5)
+      }
+      if _storage._acceptedAtMs != 0 {
+        try visitor.visitSingularInt64Field(value: _storage._acceptedAtMs, fieldNumber: 6)
+      }
+      try { if let v = _storage._block {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 7)
+      } }()
+      try { if let v = _storage._registry {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 8)
+      } }()
+      if !_storage._epoch.isEmpty {
+        try visitor.visitSingularBytesField(value: _storage._epoch, fieldNumber: 9)
+      }
+      if !_storage._signature.isEmpty {
+        try visitor.visitSingularBytesField(value: _storage._signature, fieldNumber: 10)
+      }
+      if !_storage._ruling.isEmpty {
+        try visitor.visitSingularBytesField(value: _storage._ruling, fieldNumber: 11)
+      }
+      if !_storage._erasure.isEmpty {
+        try visitor.visitSingularBytesField(value: _storage._erasure, fieldNumber: 13)
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   public static func ==(lhs: WireLogEntry, rhs: WireLogEntry) -> Bool {
-    if lhs.kind != rhs.kind {return false}
-    if lhs.channel != rhs.channel {return false}
-    if lhs.sequence != rhs.sequence {return false}
-    if lhs.position != rhs.position {return false}
-    if lhs.objectHash != rhs.objectHash {return false}
-    if lhs.acceptedAtMs != rhs.acceptedAtMs {return false}
-    if lhs._block != rhs._block {return false}
-    if lhs._registry != rhs._registry {return false}
-    if lhs.epoch != rhs.epoch {return false}
-    if lhs.signature != rhs.signature {return false}
-    if lhs.ruling != rhs.ruling {return false}
+    if lhs._storage !== rhs._storage {
+      let storagesAreEqual: Bool = withExtendedLifetime((lhs._storage, rhs._storage)) { (_args: (_StorageClass, _StorageClass)) in
+        let _storage = _args.0
+        let rhs_storage = _args.1
+        if _storage._kind != rhs_storage._kind {return false}
+        if _storage._channel != rhs_storage._channel {return false}
+        if _storage._sequence != rhs_storage._sequence {return false}
+        if _storage._position != rhs_storage._position {return false}
+        if _storage._objectHash != rhs_storage._objectHash {return false}
+        if _storage._acceptedAtMs != rhs_storage._acceptedAtMs {return false}
+        if _storage._block != rhs_storage._block {return false}
+        if _storage._registry != rhs_storage._registry {return false}
+        if _storage._epoch != rhs_storage._epoch {return false}
+        if _storage._signature != rhs_storage._signature {return false}
+        if _storage._ruling != rhs_storage._ruling {return false}
+        if _storage._erasure != rhs_storage._erasure {return false}
+        return true
+      }
+      if !storagesAreEqual {return false}
+    }
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -1695,6 +1853,111 @@ nonisolated extension WireRuling: SwiftProtobuf.Message, SwiftProtobuf._MessageI
     if lhs.struck != rhs.struck {return false}
     if lhs.code != rhs.code {return false}
     if lhs.message != rhs.message {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireErasure: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".Erasure"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}blocks\0\u{1}reason\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedMessageField(value: &self.blocks) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.reason) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.blocks.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.blocks, fieldNumber: 1)
+    }
+    if !self.reason.isEmpty {
+      try visitor.visitSingularStringField(value: self.reason, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: WireErasure, rhs: WireErasure) -> Bool {
+    if lhs.blocks != rhs.blocks {return false}
+    if lhs.reason != rhs.reason {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireErasedBlock: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".ErasedBlock"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}hash\0\u{1}changes\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularBytesField(value: &self.hash) }()
+      case 2: try { try decoder.decodeRepeatedMessageField(value: &self.changes) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.hash.isEmpty {
+      try visitor.visitSingularBytesField(value: self.hash, fieldNumber: 1)
+    }
+    if !self.changes.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.changes, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: WireErasedBlock, rhs: WireErasedBlock) -> Bool {
+    if lhs.hash != rhs.hash {return false}
+    if lhs.changes != rhs.changes {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireErasedChange: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".ErasedChange"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}change\0\u{1}columns\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularUInt32Field(value: &self.change) }()
+      case 2: try { try decoder.decodeRepeatedStringField(value: &self.columns) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.change != 0 {
+      try visitor.visitSingularUInt32Field(value: self.change, fieldNumber: 1)
+    }
+    if !self.columns.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.columns, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: WireErasedChange, rhs: WireErasedChange) -> Bool {
+    if lhs.change != rhs.change {return false}
+    if lhs.columns != rhs.columns {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -2539,7 +2802,7 @@ nonisolated extension WireTimeResponse: SwiftProtobuf.Message, SwiftProtobuf._Me
 
 nonisolated extension WireSyncRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".SyncRequest"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}protocol\0\u{1}replica\0\u{1}cursors\0\u{1}blocks\0\u{3}down_limit_bytes\0\u{3}with_own_blocks\0\u{3}sent_at_ms\0\u{3}schema_version\0\u{1}receipts\0\u{3}tree_size\0\u{3}takes_snapshots\0\u{1}bases\0\u{1}confirmed\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}protocol\0\u{1}replica\0\u{1}cursors\0\u{1}blocks\0\u{3}down_limit_bytes\0\u{3}with_own_blocks\0\u{3}sent_at_ms\0\u{3}schema_version\0\u{1}receipts\0\u{3}tree_size\0\u{3}takes_snapshots\0\u{1}bases\0\u{1}confirmed\0\u{3}erasures_pending\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -2560,6 +2823,7 @@ nonisolated extension WireSyncRequest: SwiftProtobuf.Message, SwiftProtobuf._Mes
       case 11: try { try decoder.decodeSingularBoolField(value: &self.takesSnapshots) }()
       case 12: try { try decoder.decodeRepeatedMessageField(value: &self.bases) }()
       case 13: try { try decoder.decodeRepeatedBytesField(value: &self.confirmed) }()
+      case 14: try { try decoder.decodeSingularBoolField(value: &self.erasuresPending) }()
       default: break
       }
     }
@@ -2605,6 +2869,9 @@ nonisolated extension WireSyncRequest: SwiftProtobuf.Message, SwiftProtobuf._Mes
     if !self.confirmed.isEmpty {
       try visitor.visitRepeatedBytesField(value: self.confirmed, fieldNumber: 13)
     }
+    if self.erasuresPending != false {
+      try visitor.visitSingularBoolField(value: self.erasuresPending, fieldNumber: 14)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -2622,6 +2889,7 @@ nonisolated extension WireSyncRequest: SwiftProtobuf.Message, SwiftProtobuf._Mes
     if lhs.takesSnapshots != rhs.takesSnapshots {return false}
     if lhs.bases != rhs.bases {return false}
     if lhs.confirmed != rhs.confirmed {return false}
+    if lhs.erasuresPending != rhs.erasuresPending {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -3213,43 +3481,90 @@ nonisolated extension WireLogPlace: SwiftProtobuf.Message, SwiftProtobuf._Messag
 
 nonisolated extension WireHandedBack: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".HandedBack"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}proof\0\u{1}block\0\u{1}registry\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}proof\0\u{1}block\0\u{1}registry\0\u{1}erasure\0")
+
+  fileprivate class _StorageClass {
+    var _proof: WireEntryProof? = nil
+    var _block: WireBlock? = nil
+    var _registry: WireSignedStatement? = nil
+    var _erasure: Data = Data()
+
+      // This property is used as the initial default value for new instances of the type.
+      // The type itself is protecting the reference to its storage via CoW semantics.
+      // This will force a copy to be made of this reference when the first mutation occurs;
+      // hence, it is safe to mark this as `nonisolated(unsafe)`.
+      static nonisolated(unsafe) let defaultInstance = _StorageClass()
+
+    private init() {}
+
+    init(copying source: _StorageClass) {
+      _proof = source._proof
+      _block = source._block
+      _registry = source._registry
+      _erasure = source._erasure
+    }
+  }
+
+  fileprivate mutating func _uniqueStorage() -> _StorageClass {
+    if !isKnownUniquelyReferenced(&_storage) {
+      _storage = _StorageClass(copying: _storage)
+    }
+    return _storage
+  }
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
-    while let fieldNumber = try decoder.nextFieldNumber() {
-      // The use of inline closures is to circumvent an issue where the compiler
-      // allocates stack space for every case branch when no optimizations are
-      // enabled. https://github.com/apple/swift-protobuf/issues/1034
-      switch fieldNumber {
-      case 1: try { try decoder.decodeSingularMessageField(value: &self._proof) }()
-      case 2: try { try decoder.decodeSingularMessageField(value: &self._block) }()
-      case 3: try { try decoder.decodeSingularMessageField(value: &self._registry) }()
-      default: break
+    _ = _uniqueStorage()
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      while let fieldNumber = try decoder.nextFieldNumber() {
+        // The use of inline closures is to circumvent an issue where the compiler
+        // allocates stack space for every case branch when no optimizations are
+        // enabled. https://github.com/apple/swift-protobuf/issues/1034
+        switch fieldNumber {
+        case 1: try { try decoder.decodeSingularMessageField(value: &_storage._proof) }()
+        case 2: try { try decoder.decodeSingularMessageField(value: &_storage._block) }()
+        case 3: try { try decoder.decodeSingularMessageField(value: &_storage._registry) }()
+        case 4: try { try decoder.decodeSingularBytesField(value: &_storage._erasure) }()
+        default: break
+        }
       }
     }
   }
 
   public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
-    // The use of inline closures is to circumvent an issue where the compiler
-    // allocates stack space for every if/case branch local when no optimizations
-    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
-    // https://github.com/apple/swift-protobuf/issues/1182
-    try { if let v = self._proof {
-      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
-    } }()
-    try { if let v = self._block {
-      try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
-    } }()
-    try { if let v = self._registry {
-      try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
-    } }()
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every if/case branch local when no optimizations
+      // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+      // https://github.com/apple/swift-protobuf/issues/1182
+      try { if let v = _storage._proof {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+      } }()
+      try { if let v = _storage._block {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
+      } }()
+      try { if let v = _storage._registry {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
+      } }()
+      if !_storage._erasure.isEmpty {
+        try visitor.visitSingularBytesField(value: _storage._erasure, fieldNumber: 4)
+      }
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   public static func ==(lhs: WireHandedBack, rhs: WireHandedBack) -> Bool {
-    if lhs._proof != rhs._proof {return false}
-    if lhs._block != rhs._block {return false}
-    if lhs._registry != rhs._registry {return false}
+    if lhs._storage !== rhs._storage {
+      let storagesAreEqual: Bool = withExtendedLifetime((lhs._storage, rhs._storage)) { (_args: (_StorageClass, _StorageClass)) in
+        let _storage = _args.0
+        let rhs_storage = _args.1
+        if _storage._proof != rhs_storage._proof {return false}
+        if _storage._block != rhs_storage._block {return false}
+        if _storage._registry != rhs_storage._registry {return false}
+        if _storage._erasure != rhs_storage._erasure {return false}
+        return true
+      }
+      if !storagesAreEqual {return false}
+    }
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

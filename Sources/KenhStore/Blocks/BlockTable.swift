@@ -204,6 +204,14 @@ struct BlockTable {
         try update.run()
     }
 
+    /// Values were taken out of the section that no hash covers.
+    func setDetached(_ detached: [UInt8], of hash: Hash256) throws(StoreError) {
+        let update = try sql("UPDATE kenh_block SET detached = ?2 WHERE hash = ?1")
+        update.bind(1, copying: hash.bytes)
+        update.bind(2, copying: detached)
+        try update.run()
+    }
+
     func count() throws(StoreError) -> Int {
         let read = try sql("SELECT count(*) FROM kenh_block")
         defer { read.reset() }

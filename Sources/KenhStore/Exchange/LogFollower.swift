@@ -48,6 +48,7 @@ public struct LogFollower {
             case .registry:
                 delivery.registry += try facts(entry, proof)
                 delivery.statements.append(.init(proof: proof, signed: entry.registry))
+            case .erasure: delivery.erasures.append(try .init(proof: proof, bytes: Array(entry.erasure)))
             default: throw ProtocolError(.unsupportedVersion, "the centre's log has entries that need a newer Kenh")
             }
         }
@@ -70,8 +71,10 @@ public struct LogFollower {
                 .brokenLink, "the centre's log of \(entry.channel) does not go on from where this device stands",
                 recovery: .resync)
         }
-        guard let object = Hash256(bytes: entry.objectHash), entry.kind == .ruling || entry.ruling.isEmpty else {
-            throw ProtocolError(.malformed, "a log entry names no object, or has a ruling and is none")
+        guard let object = Hash256(bytes: entry.objectHash), entry.kind == .ruling || entry.ruling.isEmpty,
+            entry.kind == .erasure || entry.erasure.isEmpty
+        else {
+            throw ProtocolError(.malformed, "a log entry names no object, or has a ruling or an erasure and is none")
         }
         let proof = EntryProof(
             epoch: entry.epoch.isEmpty ? epoch : Array(entry.epoch), kind: entry.kind, channel: entry.channel,

@@ -73,6 +73,15 @@ extension Delivery.Statement {
     }
 }
 
+extension Delivery.Erasure {
+    var wire: WireHandedBack {
+        var wire = WireHandedBack()
+        wire.proof = proof.wire
+        wire.erasure = Data(bytes)
+        return wire
+    }
+}
+
 /// What a store takes over at the end of a reconciliation, as one transaction.
 public struct Adoption: Sendable {
     public let epoch: [UInt8]

@@ -123,11 +123,23 @@ public struct ReconcileSession: Sendable {
     private mutating func nextPage() -> Effect {
         guard !offers.isEmpty else { return adopt() }
         phase = .offering
-        page = Array(offers.prefix(Self.offersPerRequest))
-        offers = offers.dropFirst(Self.offersPerRequest)
+        page = nextOffers()
+        offers = offers.dropFirst(page.count)
         var request = request()
         request.handedBack = page
         return .send(request)
+    }
+
+    /// Erasures are whole already.
+    private func nextOffers() -> [WireHandedBack] {
+        var page: [WireHandedBack] = []
+        var bytes = 0
+        for offer in offers.prefix(Self.offersPerRequest) {
+            bytes += offer.erasure.count
+            if !page.isEmpty, bytes > limitBytes { break }
+            page.append(offer)
+        }
+        return page
     }
 
     private mutating func handBack(_ blocks: [WireHandedBack]) -> Effect {

@@ -16,12 +16,16 @@ extension Store {
         public let snapshots: SnapshotOutbox
         /// Whether there are more unsent blocks than these.
         public let hasMore: Bool
+        /// Whether the files may still hold what was erased: the cursors confirm no erasure then.
+        public let hasErasuresPending: Bool
 
         public init(
             replica: ReplicaID, blocks: [Block], cursors: [ChannelCursor], receipts: [ChannelCursor] = [],
-            checkpoint: KeptCheckpoint? = nil, snapshots: SnapshotOutbox = SnapshotOutbox(), hasMore: Bool
+            checkpoint: KeptCheckpoint? = nil, snapshots: SnapshotOutbox = SnapshotOutbox(), hasMore: Bool,
+            hasErasuresPending: Bool = false
         ) {
             self.snapshots = snapshots
+            self.hasErasuresPending = hasErasuresPending
             self.replica = replica
             self.blocks = blocks
             self.cursors = cursors
@@ -31,9 +35,10 @@ extension Store {
         }
     }
 
-    /// Seals what is pending and reads the next blocks to send.
+    /// Seals what is pending and reads the next blocks to send. What was erased goes from the files before.
     public func outbox(as identity: StoreIdentity, limitBytes: Int) throws(StoreError) -> Outbox {
-        try transaction(isCaptured: false) { _, core in
+        _ = try cleanIfPossible()
+        return try transaction(isCaptured: false) { _, core in
             _ = try sealer(core, identity).seal()
             let blocks = try core.blocks.unsent(limitBytes: limitBytes, limitCount: Limits.blocksPerRequest)
             let read = try core.sql("SELECT count(*) FROM kenh_block WHERE sequence IS NULL AND \(BlockTable.hasBody)")
@@ -44,7 +49,8 @@ extension Store {
                 cursors: core.channels.all.map(\.cursor).filter { $0.sequence > 0 },
                 receipts: try core.channels.all.compactMap { try Self.receipt(above: $0, core) },
                 checkpoint: try CheckpointTable(sql: core.sql).newest(),
-                snapshots: try SnapshotTable(core: core).outbox(), hasMore: total > blocks.count)
+                snapshots: try SnapshotTable(core: core).outbox(), hasMore: total > blocks.count,
+                hasErasuresPending: try core.isUnclean)
         }
     }
 

@@ -67,12 +67,17 @@ extension Store {
         }.map(\.0)
     }
 
-    /// Everything that the log had above the common places, in its order: statements whole, blocks by name and proof.
+    /// Everything that the log had above the common places, in its order: statements and erasures whole, then blocks by
+    /// name and proof.
     /// Then what it has, and once took earlier than it says.
     public func offers(above common: [String: LogRecord.Place]) throws(StoreError) -> [WireHandedBack] {
         try reading { core in
             let registry = common[ChannelName.registry]?.sequence ?? 0
             var offers = try RegistryTable(sql: core.sql).statements(after: registry).map(\.wire)
+            for channel in core.channels.all {
+                let place = common[channel.name]?.sequence ?? 0
+                offers += try core.erasures.all(channel: channel.name, after: place).map(\.wire)
+            }
             for channel in core.channels.all {
                 let place = common[channel.name]?.sequence ?? 0
                 for (hash, proof) in try core.blocks.accepted(channel: channel.number, above: place) {

@@ -70,6 +70,7 @@ public struct Delivery: Sendable {
     public var snapshots: [SnapshotEntry] = []
     public var registry: [RegistryFact]
     public var statements: [Statement] = []
+    public var erasures: [Erasure] = []
     public var checkpoints: [KeptCheckpoint] = []
     /// Entries that were shown to be in the log's tree, by channel.
     public var covered: [String: LogRecord.Place] = [:]
@@ -109,6 +110,8 @@ public struct DeliveryReport: Sendable, Equatable {
     public var rejectedChanges = 0
     /// Channels that the cell may not read any more, and whose rows were removed.
     public var leftChannels: [String] = []
+    /// Erasures that were not known.
+    public var erasures = 0
     /// Whether the log has to be told that it had taken blocks earlier than it says.
     public var owesAcceptances = false
 

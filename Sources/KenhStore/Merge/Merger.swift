@@ -41,7 +41,9 @@ final class Merger {
 
     private func writeDown(_ item: Delivery.Item) throws {
         if let channel = try core.blocks.channel(of: item.hash) {
-            if let block = item.block { try core.blocks.fill(block) }
+            if let block = item.block, try core.blocks.isHead(item.hash) {
+                try core.blocks.fill(try core.erasures.strip(block, core.codec))
+            }
             guard let acceptance = item.acceptance else { return }
             guard acceptance.proof.map({ $0.channel == core.channels.name(channel) }) ?? true else {
                 throw ProtocolError(.brokenLink, "a log entry judges a block of another channel")
@@ -49,11 +51,13 @@ final class Merger {
             return try accept(item.hash, acceptance)
         }
         if let head = item.head, let acceptance = item.acceptance { return try writeDown(head, acceptance) }
-        guard let block = item.block else {
+        guard let brought = item.block else {
             throw StoreError(
                 .notFound, "the centre has a block of this device that is not here", advice: "sync again",
                 recovery: .resync)
         }
+        // What was erased is not written down again, whoever brings it.
+        let block = try core.erasures.strip(brought, core.codec)
         let channel = try core.channels.number(block.header.channel)
         let branch = try core.index.branch(for: block.header, channel: channel)
         try core.blocks.insert(

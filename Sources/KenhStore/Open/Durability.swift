@@ -24,7 +24,7 @@ public struct Durability: Sendable, Equatable {
     public static var current: Durability { forSQLite(versionNumber: sqlite3_libversion_number()) }
 
     /// What a journal that is kept may take on the disk between transactions.
-    private static let journalLimitBytes = 4 << 20
+    static let journalLimitBytes = 4 << 20
 
     /// Sets the modes and refuses to go on unless SQLite confirms them.
     func apply(_ sql: StatementCache) throws(StoreError) {

@@ -86,6 +86,23 @@ package final class DurableDatabase: Sendable {
         try transaction("BEGIN", body)
     }
 
+    /// Leaves nothing in the file, or in its journal, that is no part of the database any more.
+    ///
+    /// - Parameter finish: done in the transaction that ends it.
+    package func scrub(finish: (StatementCache) throws -> Void) throws {
+        lock.lock()
+        defer { lock.unlock() }
+        if isDoubtful { try StoreFile.sync(path) }
+        isDoubtful = false
+        do { try durability.scrub(sql, finish: finish) } catch {
+            if StoreError.isOfDisk(error) {
+                isDoubtful = true
+                durability.renewJournal(sql)
+            }
+            throw error
+        }
+    }
+
     private func transaction<T>(_ begin: String, _ body: (StatementCache) throws -> T) throws -> T {
         lock.lock()
         defer { lock.unlock() }

@@ -131,6 +131,23 @@ public final class Store: Sendable {
         } catch { throw StoreError(wrapping: error) }
     }
 
+    /// For what SQLite does in no transaction.
+    func outsideTransactions<T>(_ body: (StoreCore) throws -> T) throws(StoreError) -> T {
+        do {
+            return try queue.inDatabase { _ in
+                try core.settle()
+                do { return try body(core) } catch {
+                    core.forget()
+                    if StoreError.isOfDisk(error) {
+                        core.isDoubtful = true
+                        core.limits.durability.renewJournal(core.sql)
+                    }
+                    throw error
+                }
+            }
+        } catch { throw StoreError(wrapping: error) }
+    }
+
     func reading<T>(_ body: (StoreCore) throws -> T) throws(StoreError) -> T {
         do {
             return try queue.inDatabase { db in
@@ -222,6 +239,7 @@ public final class Store: Sendable {
         let registry = RegistryTable(sql: core.sql)
         try registry.record(delivery.registry)
         try registry.keep(delivery.statements)
+        let erased = try Eraser(core: core).adopt(delivery.erasures)
         let merger = Merger(
             core: core, now: now, ownReplica: try core.replica(of: identity), ownKey: identity.key.publicKey)
         try merger.write(delivery.items)
@@ -238,7 +256,8 @@ public final class Store: Sendable {
         core.channels.cover(delivery.covered)
         var report = merger.report
         report.rejectedChanges = try reject(merger.ruled, identity, core)
-        try announce(merger.touchedTables.union(adopted), core, db)
+        report.erasures = erased.erasures
+        try announce(merger.touchedTables.union(adopted).union(erased.touchedTables), core, db)
         report.leftChannels = try leaveChannels(identity, core, db)
         report.sealed = sealed
         report.owesAcceptances = try core.blocks.owesAny()

@@ -28,6 +28,7 @@ final class StoreCore {
     let blocks: BlockTable
     let rows: RowTable
     let struck: StruckTable
+    let erasures: ErasureTable
     let meta: Meta
     let codec = BlockCodec()
     let births: BirthNames
@@ -50,6 +51,7 @@ final class StoreCore {
         births = BirthNames(index: index, blocks: blocks, codec: codec)
         rows = RowTable(sql)
         struck = StruckTable(sql)
+        erasures = ErasureTable(sql: sql)
         meta = Meta(sql: sql)
         births.births = { [unowned self] hash in try SnapshotTable(core: self).births(of: hash) }
     }
@@ -96,7 +98,9 @@ final class StoreCore {
 
     static let replicaKey = "replica"
     /// Facts that belong to one file and not to whom it is of.
-    static let ownKeys: Set<String> = [replicaKey, "schema_version", "shows_kept_after_seal"]
+    static let ownKeys: Set<String> = [
+        replicaKey, "schema_version", "shows_kept_after_seal", cleaningsAskedKey, cleaningsDoneKey,
+    ]
 
     /// Under which replica id the store writes now.
     func replica(of identity: StoreIdentity) throws(StoreError) -> ReplicaID {

@@ -12,6 +12,7 @@
 /// | `kenh_branch`, `kenh_block` | lanes' branches and the blocks on them, in the order in which they came, and where and when the centre took each |
 /// | `kenh_struck` | what changes named that a ruling struck: who names one of them names that |
 /// | `kenh_rejected` | own changes that were struck, for people |
+/// | `kenh_erasure`, `kenh_erased` | what the centre said is to be kept by nobody, and each value of it by its name |
 /// | `kenh_cell`, `kenh_device`, `kenh_replica` | who is who, from the centre's registry |
 /// | `kenh_role`, `kenh_grant` | who may do what, from the same |
 /// | `kenh_statement` | that registry's statements as the centre signed them |
@@ -22,7 +23,7 @@
 /// | `kenh_notice` | what people should be told |
 enum SystemTables {
     static let prefix = "kenh_"
-    static let format: Int64 = 5
+    static let format: Int64 = 6
     /// "KENH" in ASCII.
     static let applicationID: Int64 = 0x4B45_4E48
 
@@ -74,6 +75,16 @@ enum SystemTables {
     private static let baseDDL =
         "CREATE INDEX kenh_block_base ON kenh_block(ch, base_sequence) WHERE base_sequence IS NOT NULL;"
 
+    /// What came with format 6: erasures.
+    private static let erasureDDL = """
+        CREATE TABLE kenh_erasure(
+            object BLOB PRIMARY KEY NOT NULL, channel TEXT NOT NULL, sequence INTEGER NOT NULL,
+            accepted_at INTEGER NOT NULL, proof BLOB NOT NULL, content BLOB NOT NULL) STRICT, WITHOUT ROWID;
+        CREATE TABLE kenh_erased(
+            hash BLOB NOT NULL, place INTEGER NOT NULL, col TEXT NOT NULL, object BLOB NOT NULL,
+            PRIMARY KEY(hash, place, col, object)) STRICT, WITHOUT ROWID;
+        """
+
     /// What is lacking in a store of an earlier format.
     static func upgradeDDL(from format: Int64) -> String {
         let checkpoints = """
@@ -87,13 +98,17 @@ enum SystemTables {
             \(ruledDDL)
             \(rightsDDL)
             """
+        let bases = """
+            ALTER TABLE kenh_block ADD COLUMN base_sequence INTEGER;
+            \(snapshotDDL)
+            \(baseDDL)
+            """
         return """
             \(format < 2 ? checkpoints : "")
             \(format < 3 ? rights : "")
             \(format < 4 ? transferDDL : "")
-            ALTER TABLE kenh_block ADD COLUMN base_sequence INTEGER;
-            \(snapshotDDL)
-            \(baseDDL)
+            \(format < 5 ? bases : "")
+            \(erasureDDL)
             """
     }
 
@@ -102,6 +117,7 @@ enum SystemTables {
         \(rightsDDL)
         \(transferDDL)
         \(snapshotDDL)
+        \(erasureDDL)
         CREATE TABLE kenh_meta(key TEXT PRIMARY KEY NOT NULL, value ANY) STRICT, WITHOUT ROWID;
         CREATE TABLE kenh_table(
             number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, id_type TEXT NOT NULL, channel TEXT,

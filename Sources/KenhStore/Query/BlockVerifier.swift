@@ -56,6 +56,7 @@ struct BlockVerifier {
                     headerBytes: head.headerBytes, body: read.array(8), deviceSignature: head.deviceSignature,
                     officerSignature: head.officerSignature, detached: read.array(11))
                 if place.isApplied { _ = try core.births.open(block, channel: place.channel) }
+                try checkErasures(block, place, name, &report)
             } catch let error as ProtocolError {
                 areReadable = false
                 report.add("\(name) is damaged: \(error.message)")
@@ -76,6 +77,16 @@ struct BlockVerifier {
         if let problem = try linkProblem(header, place) { problems.append(problem) }
         if let problem = try signatureProblem(block, place) { problems.append(problem) }
         return problems
+    }
+
+    private func checkErasures(
+        _ block: Block, _ place: Place, _ name: String, _ report: inout VerifyReport
+    ) throws {
+        // What waits may be of a format that is not known here.
+        guard !block.detached.isEmpty, let body = try? core.codec.open(block) else { return }
+        let (erased, problems) = try ErasureVerifier(core: core).check(block, body)
+        report.erasedValues += erased
+        for problem in problems { report.add("\(name) \(problem)") }
     }
 
     private func linkProblem(_ header: BlockHeader, _ place: Place) throws -> String? {

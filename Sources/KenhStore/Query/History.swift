@@ -1,6 +1,14 @@
 import KenhMerge
 import KenhProtocol
 
+/// A column of a change whose value nobody has any more.
+public struct ErasedColumn: Sendable, Equatable {
+    public let column: String
+    /// When the centre said so, and why; nil while no erasure is known that names it.
+    public let atMilliseconds: Int64?
+    public let reason: String?
+}
+
 /// One change of a row as its block tells it.
 public struct HistoryItem: Sendable, Equatable {
     public let kind: ChangeKind
@@ -16,6 +24,8 @@ public struct HistoryItem: Sendable, Equatable {
     public let channel: String
     /// The columns that it wrote; empty for an addition.
     public let values: [(column: String, value: Value)]
+    /// The columns whose values were erased since.
+    public let erased: [ErasedColumn]
     /// What it added to counters.
     public let additions: [(column: String, amount: Int64)]
     /// How many earlier writes it had seen and replaced.
@@ -26,6 +36,7 @@ public struct HistoryItem: Sendable, Equatable {
     public static func == (a: HistoryItem, b: HistoryItem) -> Bool {
         a.replica == b.replica && a.counter == b.counter && a.channel == b.channel
             && a.values.elementsEqual(b.values, by: ==) && a.additions.elementsEqual(b.additions, by: ==)
+            && a.erased == b.erased
     }
 }
 
@@ -80,9 +91,16 @@ private struct HistoryReader {
             .map { try item($0, body.tables[number]) }
     }
 
+    private func erased(_ column: String, of change: Int) throws -> ErasedColumn {
+        let account = try core.erasures.account(
+            of: Erasure.Name(block: block.hash, place: change, column: column))
+        return ErasedColumn(column: column, atMilliseconds: account?.atMilliseconds, reason: account?.reason)
+    }
+
     private func item(_ change: Int, _ table: BodyTable) throws -> HistoryItem {
         let names = table.columns.indices.filter { body.masks[change] >> UInt64($0) & 1 == 1 }.map { table.columns[$0] }
-        let values = zip(names, body.values(of: change).map { body.value($0) })
+        let carried = body.values(of: change)
+        let values = zip(names, carried).filter { $1.tag != .commitment }.map { ($0, body.value($1)) }
         let isAddition = body.kinds[change] == .add
         return HistoryItem(
             kind: body.kinds[change], author: try RegistryTable(sql: core.sql).author(of: block.header.replica),
@@ -90,6 +108,9 @@ private struct HistoryReader {
             acceptedAtMilliseconds: acceptedAt, replica: block.header.replica,
             counter: block.header.firstCounter + UInt64(change), channel: block.header.channel,
             values: isAddition ? [] : values.map { (column: $0, value: $1) },
+            erased: try zip(names, carried).filter { $1.tag == .commitment }.map { name, _ in
+                try erased(name, of: change)
+            },
             additions: isAddition ? values.map { (column: $0, amount: $1.counted) } : [],
             supersedes: body.predecessors(of: change).count,
             struckBecause: ruling.flatMap { $0.struck.contains(change) ? $0.message : nil })

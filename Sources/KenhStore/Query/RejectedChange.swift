@@ -117,6 +117,37 @@ struct RejectedTable {
         return values
     }
 
+    /// Takes values out: they are NULL from then on.
+    func erase(_ names: Set<Erasure.Name>, of block: Hash256) throws(StoreError) {
+        for place in Set(names.map(\.place)) {
+            let read = try sql("SELECT number, content FROM kenh_rejected WHERE hash = ? AND place = ?")
+            read.bind(1, copying: block.bytes)
+            read.bind(2, place)
+            let found = try read.step() ? (number: read.int(0), content: read.array(1)) : nil
+            read.reset()
+            guard let found else { continue }
+            let columns = Set(names.filter { $0.place == place }.map { Array($0.column.utf8) })
+            let update = try sql("UPDATE kenh_rejected SET content = ?2 WHERE number = ?1")
+            update.bind(1, found.number)
+            update.bind(2, copying: Self.erasing(columns, from: found.content))
+            try update.run()
+        }
+    }
+
+    private static func erasing(_ columns: Set<[UInt8]>, from content: [UInt8]) -> [UInt8] {
+        var writer = ByteWriter()
+        content.withUnsafeBytes { bytes in
+            var reader = ByteReader(bytes)
+            while !reader.isAtEnd, let name = try? reader.prefixed(upTo: Limits.nameBytes).map({ $0 }),
+                let value = try? reader.value()
+            {
+                writer.prefixed(name)
+                writer.value(columns.contains(name) ? .null : value)
+            }
+        }
+        return writer.bytes
+    }
+
     /// Its name stays, so that nobody is told again where the block comes back.
     func forget(_ number: Int64) throws(StoreError) {
         let update = try sql("UPDATE kenh_rejected SET is_forgotten = 1, content = x'' WHERE number = ?")

@@ -35,6 +35,14 @@ struct DamagedStore {
         }
     }
 
+    /// Erasures that the centre signed.
+    func erasures(signedBy keys: ServingKeys) -> [Delivery.Erasure] {
+        file.lines("SELECT proof, content FROM kenh_erasure ORDER BY channel, sequence") { read in
+            guard let proof = EntryProof(stored: read.array(0)), proof.isGood(by: keys) else { return nil }
+            return try Delivery.Erasure(proof: proof, bytes: read.array(1))
+        }
+    }
+
     /// Checkpoints that the centre signed.
     func checkpoints(signedBy keys: ServingKeys) -> [KeptCheckpoint] {
         file.lines("SELECT note, at, is_contradicted FROM kenh_checkpoint ORDER BY number") { read in

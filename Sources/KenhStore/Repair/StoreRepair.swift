@@ -63,6 +63,7 @@ public struct StoreRepair {
         var delivery = Delivery(registry: try statements.flatMap { try LogFollower.facts(of: $0) })
         delivery.statements = statements
         delivery.checkpoints = damaged.checkpoints(signedBy: keys)
+        delivery.erasures = damaged.erasures(signedBy: keys)
         _ = try store.take(delivery, as: identity)
         let store = store
         func isGood(_ block: Block) -> Bool {

@@ -46,6 +46,13 @@ struct SeenSnapshotTable {
         return try read.step() ? Int(read.int(0)) : 0
     }
 
+    /// What was made before values were erased cannot be made again.
+    func forget(in channel: String) throws(StoreError) {
+        let update = try sql("UPDATE kenh_seen_snapshot SET state = 3 WHERE channel = ? AND state = 0")
+        update.bind(1, copying: channel)
+        try update.run()
+    }
+
     func set(_ state: State, of hash: Hash256) throws(StoreError) {
         let update = try sql("UPDATE kenh_seen_snapshot SET state = ?2 WHERE hash = ?1")
         update.bind(1, copying: hash.bytes)

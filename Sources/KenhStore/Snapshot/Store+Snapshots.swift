@@ -176,8 +176,10 @@ extension Store {
                     hash: hash, sequence: UInt64(clamping: read.int(1)), acceptedAt: read.int(2),
                     ruling: read.isNull(3) ? nil : try Ruling(decoding: read.array(3))))
         }
-        let named = try SeenSnapshotTable(sql: core.sql).count(of: manifest.channel, upTo: manifest.sequence)
-        let isWhole = UInt64(blocks.count) == manifest.blocks && UInt64(blocks.count + named) == manifest.sequence
+        let others =
+            try SeenSnapshotTable(sql: core.sql).count(of: manifest.channel, upTo: manifest.sequence)
+            + core.erasures.count(of: manifest.channel, upTo: manifest.sequence)
+        let isWhole = UInt64(blocks.count) == manifest.blocks && UInt64(blocks.count + others) == manifest.sequence
         return isWhole ? blocks : nil
     }
 }
@@ -199,6 +201,10 @@ extension Store {
             guard try SeenSnapshotTable(sql: core.sql).contains(base.manifest.hash, at: base.proof.sequence) else {
                 throw SnapshotAdoption.unusable(
                     core, channel, "the centre's log does not name the snapshot that it gave")
+            }
+            let erased = try core.erasures.all(channel: base.manifest.channel, after: base.proof.sequence)
+            guard erased.isEmpty else {
+                throw SnapshotAdoption.unusable(core, channel, "values were erased that the channel's snapshot has")
             }
             changed.formUnion(
                 try SnapshotAdoption(core: core, channel: channel, manifest: base.manifest).run())

@@ -126,6 +126,11 @@ public final class RAMDisk: Sendable {
 
     public var usedBytes: Int { Int(kenh_disk_used(handle)) }
 
+    /// A file that has these bytes, one after another; nil where none has.
+    public func file(holding bytes: [UInt8]) -> String? {
+        kenh_disk_holder(handle, bytes, Int64(bytes.count)).map { String(cString: $0) }
+    }
+
     /// How many I/Os of these kinds were asked for.
     public func count(_ kinds: DiskIO.Kinds) -> Int {
         DiskIO.allCases.filter { kinds.contains($0.kinds) }.reduce(0) { $0 + Int(kenh_disk_count(handle, $1.code)) }

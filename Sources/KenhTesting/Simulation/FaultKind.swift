@@ -23,4 +23,7 @@ public enum FaultKind: String, CaseIterable, Sendable {
 
     // Rights that are taken away, and what comes of it.
     case rightTaken, struck, leftChannel
+
+    // Values that the centre takes out of the history.
+    case erased
 }

@@ -49,4 +49,6 @@ public final class FaultyLog: HubLog {
     }
 
     public func read<T>(_ body: (any HubTransaction) throws -> T) throws -> T { try log.read(body) }
+
+    public func scrub() throws { try log.scrub() }
 }

@@ -65,7 +65,8 @@ extension Simulation {
         let shown = try shownValues(store)
         let losers = Self.losers(try store.conflicts())
         let rejected = try rejected()
-        for entry in ledger.entries where entry.isCertain && entry.isUnique && !ledger.isMisplaced(entry.place) {
+        for entry in ledger.entries
+        where entry.isCertain && entry.isUnique && !ledger.isMisplaced(entry.place) && !isErased(entry) {
             let isThere = shown[entry.place] == entry.value || losers[entry.place]?.contains(entry.value) == true
             let isKept = rejected.contains { $0.wrote(entry.value, entry.place) }
             guard isThere || isKept || ledger.seen[entry.place]?.contains(entry.value) == true else {
@@ -155,7 +156,7 @@ extension Simulation {
                 values[place, default: []].insert(.integer(amount))
             }
         }
-        for entry in entries where values[entry.place]?.contains(entry.value) != true {
+        for entry in entries where values[entry.place]?.contains(entry.value) != true && !isErased(entry) {
             throw SimulationFailure(
                 "the history on node \(node.number) lacks \(entry.value) by node \(entry.node) in \(entry.place)")
         }

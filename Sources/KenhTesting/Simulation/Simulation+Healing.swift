@@ -25,6 +25,9 @@ extension Simulation {
             cell.upgrade(to: SimulatedSchema.second)
         }
         try settle()
+        try eraseAgain()
+        try settle()
+        try checkErased()
         try checkStores()
         try checkDigests()
         try checkTables()

@@ -35,6 +35,7 @@ extension Simulation {
         case .clone: return clone(node, salt: step.salt)
         case .upgrade: upgrade(node)
         case .grant(let cell, let channel, let role): return try grant(cell, channel, role)
+        case .erase(let row): return try erase(row, salt: step.salt)
         case .setClock(let offset, let drift): setClock(node, offset, drift)
         case .part(let cells, let milliseconds): part(node, cells, milliseconds)
         case .halfOpen(let milliseconds): halfOpen(node, milliseconds)

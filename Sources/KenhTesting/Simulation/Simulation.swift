@@ -34,6 +34,8 @@ public final class Simulation {
     var origins: [Int: (node: Int, ledger: Int)] = [:]
     /// What was ever granted to whom, though the log may have forgotten it.
     var granted: Set<GrantKey> = []
+    /// What the centre ever erased, though its log may have forgotten it.
+    var erased: [LedgerPlace: Set<Value>] = [:]
     /// The channels that a cell had when it was last looked at.
     var channelsSeen: [Int: Set<String>] = [:]
     public internal(set) var trace = TraceHash()

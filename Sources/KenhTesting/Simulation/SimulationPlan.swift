@@ -10,6 +10,8 @@ public struct SimulationPlan: Sendable {
         public var hasClones = true
         /// Nil to let the seed choose.
         public var hasRights: Bool?
+        /// Nil to let the seed choose.
+        public var hasErasures: Bool?
 
         public init() {}
     }
@@ -20,6 +22,8 @@ public struct SimulationPlan: Sendable {
     public let hasClones: Bool
     /// Whether cells' rights change.
     public let hasRights: Bool
+    /// Whether values are erased.
+    public let hasErasures: Bool
     /// In how many of 100 exchanges each fault of the line strikes.
     public let linkPercent: Int
     /// The simulation ends after so many events, arrivals and timers among them.
@@ -38,7 +42,19 @@ public struct SimulationPlan: Sendable {
             random: random, nodes: cellCount + 1, restores: restores, hasClones: hasClones)
         steps = (0..<eventLimit).map { _ in draw.step() }
         hasRights = options.hasRights ?? (seed % 5 == 2)
+        hasErasures = options.hasErasures ?? (seed % 3 == 1)
         if hasRights { changeRights() }
+        if hasErasures { eraseSome() }
+    }
+
+    /// Puts erasures in the place of a few steps.
+    private mutating func eraseSome() {
+        var random = SeededGenerator(seed: seed ^ 0xE4A5E)
+        for i in steps.indices where random.chance(percent: 1) {
+            steps[i] = SimulationStep(
+                node: 0, action: .erase(random.below(1000)), hazard: .none,
+                afterMilliseconds: steps[i].afterMilliseconds, salt: steps[i].salt)
+        }
     }
 
     /// Puts grants in the place of some steps, and leaves the others as they are.
@@ -55,7 +71,8 @@ public struct SimulationPlan: Sendable {
 
     public var text: String {
         let head =
-            "seed \(seed), \(cellCount) cells, restores of \(restores),\(hasRights ? " rights," : "") line \(linkPercent) %"
+            "seed \(seed), \(cellCount) cells, restores of \(restores),\(hasRights ? " rights," : "")"
+            + "\(hasErasures ? " erasures," : "") line \(linkPercent) %"
         return (["\(head), \(steps.count) steps"] + steps.map { "  \($0)" }).joined(separator: "\n")
     }
 }

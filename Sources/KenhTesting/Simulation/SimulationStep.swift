@@ -19,6 +19,8 @@ public struct SimulationStep: Hashable, Sendable {
         case upgrade
         /// The centre gives a cell, or all, another role in a channel, or in several.
         case grant(cell: Int, channel: Int, role: Int)
+        /// The centre erases what a row's erasable columns ever held.
+        case erase(Int)
         case setClock(offsetMilliseconds: Int64, driftPerThousand: Int64)
         /// Nothing passes on the lines of this cell and so many after it.
         case part(cells: Int, milliseconds: Int64)

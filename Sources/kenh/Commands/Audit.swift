@@ -83,6 +83,7 @@ struct Audit: ParsableCommand {
             let entries: UInt64
             let blocks: Int
             let changes: Int
+            let erasedValues: Int
             let remarks: [String]
             let problems: [String]
         }
@@ -113,7 +114,8 @@ struct Audit: ParsableCommand {
             try output.print(
                 Result(
                     organisation: report.organisation, entries: report.entries, blocks: report.blocks,
-                    changes: report.changes, remarks: report.remarks, problems: report.problems)
+                    changes: report.changes, erasedValues: report.erasedValues, remarks: report.remarks,
+                    problems: report.problems)
             ) { Self.text(report, wanted: wanted) }
             guard report.isGood else { throw Failure(.findings, "\(report.problems.count) problems found in \(file)") }
         }
@@ -129,7 +131,8 @@ struct Audit: ParsableCommand {
             let remarks = report.remarks.map { "Note: \($0).\n" }.joined()
             guard report.isGood else { return remarks + report.problems.joined(separator: "\n") }
             let advice = wanted == nil ? " Compare the organisation's fingerprint with one that you trust." : ""
-            return "\(report.text)\n\(remarks)All good: no gaps, nothing rewritten.\(advice)"
+            let erased = report.erasedValues > 0 ? " \(report.erasedValues) erased values are accounted for." : ""
+            return "\(report.text)\n\(remarks)All good: no gaps, nothing rewritten.\(erased)\(advice)"
         }
     }
 

@@ -22,6 +22,7 @@ struct Central: AsyncParsableCommand {
               kenh central grant CB3 plan/KH1 --role writer --home /srv/kenh
               kenh central device revoke laptop-CB3 --reason "stolen" --home /srv/kenh
               kenh central quarantine list --home /srv/kenh
+              kenh central erase work_item:W1 --reason "asked on 3 May" --home /srv/kenh
               kenh central restore /media/disk/kenh-2026-11-20 --home /srv/kenh
               kenh central key rotate --root-key /media/stick/root.key --home /srv/kenh
               kenh central snapshot list --home /srv/kenh
@@ -29,7 +30,7 @@ struct Central: AsyncParsableCommand {
             """,
         subcommands: [
             Init.self, Serve.self, Cell.self, Device.self, Channel.self, Grant.self, Revoke.self, Role.self,
-            Quarantine.self, Key.self, Restore.self, Snapshot.self,
+            Quarantine.self, Erase.self, Erasure.self, Key.self, Restore.self, Snapshot.self,
         ])
 
     struct Init: AsyncParsableCommand {

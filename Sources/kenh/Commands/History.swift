@@ -27,6 +27,7 @@ struct History: AsyncParsableCommand {
         let supersedes: Int
         let values: [String: String]
         let additions: [String: Int64]?
+        let erased: [String: String]?
         let struckBecause: String?
     }
 
@@ -47,7 +48,15 @@ struct History: AsyncParsableCommand {
             values: Dictionary(item.values.map { ($0.column, "\($0.value)") }) { $1 },
             additions: item.additions.isEmpty
                 ? nil : Dictionary(item.additions.map { ($0.column, $0.amount) }) { $1 },
+            erased: item.erased.isEmpty ? nil : Dictionary(item.erased.map { ($0.column, when($0)) }) { $1 },
             struckBecause: item.struckBecause)
+    }
+
+    private static func when(_ erased: ErasedColumn) -> String {
+        guard let at = erased.atMilliseconds, let reason = erased.reason else {
+            return "no erasure is known that says so"
+        }
+        return "\(Instant.text(at)): \(reason)"
     }
 
     private static func text(_ item: HistoryItem) -> String {
@@ -59,6 +68,7 @@ struct History: AsyncParsableCommand {
             "    \(column) \(amount < 0 ? "\u{2212}" : "+")\(amount.magnitude)"
         }
         let struck = item.struckBecause.map { ["    struck: \($0)"] } ?? []
-        return ([head] + struck + values + additions).joined(separator: "\n")
+        let erased = item.erased.map { "    \($0.column) was erased, \(when($0))" }
+        return ([head] + struck + values + erased + additions).joined(separator: "\n")
     }
 }

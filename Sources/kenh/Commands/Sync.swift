@@ -105,6 +105,9 @@ struct Sync: AsyncParsableCommand {
             if report.confirmedSnapshots > 0 {
                 line += "; \(report.confirmedSnapshots) snapshots of the centre's were made again and are the same"
             }
+            if report.erasures > 0 {
+                line += "; \(report.erasures) erasures were followed: their values are gone here"
+            }
             if report.heldBlocks > 0 { line += "; \(report.heldBlocks) blocks wait for others" }
             return line + attachments.text
         }

@@ -25,6 +25,7 @@ struct Verify: AsyncParsableCommand {
         let changes: Int
         /// Of the centre's log.
         let entries: Int?
+        let erasedValues: Int
         let problems: [String]
     }
 
@@ -40,11 +41,14 @@ struct Verify: AsyncParsableCommand {
         Progress.clear()
         let problems = report.problems + (log?.problems ?? []) + attachments
         try output.print(
-            Result(blocks: report.blocks, changes: report.changes, entries: log?.entries, problems: problems)
+            Result(
+                blocks: report.blocks, changes: report.changes, entries: log?.entries,
+                erasedValues: report.erasedValues, problems: problems)
         ) {
             let entries = log.map { ", \($0.entries) entries of the log" } ?? ""
+            let erased = report.erasedValues > 0 ? ", \(report.erasedValues) erased values accounted for" : ""
             return problems.isEmpty
-                ? "\(report.blocks) blocks with \(report.changes) changes\(entries): all good."
+                ? "\(report.blocks) blocks with \(report.changes) changes\(entries)\(erased): all good."
                 : problems.joined(separator: "\n")
         }
         guard problems.isEmpty else {

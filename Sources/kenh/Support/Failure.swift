@@ -55,8 +55,8 @@ struct Failure: Error {
         case .busy, .keyReplaced, .unusableSnapshot: .tryAgain
         case .diskFull, .readOnly, .io, .notDurable: .disk
         case .schema: .configuration
-        case .notADatabase, .notAStore, .newerVersion, .corrupt, .refusedValue, .malformedBlock, .brokenChain,
-            .badSignature:
+        case .notADatabase, .notAStore, .newerVersion, .corrupt, .refusedValue, .notErasable, .malformedBlock,
+            .brokenChain, .badSignature:
             .badData
         }
     }
@@ -84,7 +84,7 @@ struct Failure: Error {
     private static func exit(_ code: HubError.Code) -> Exit {
         switch code {
         case .cellUnknown, .deviceUnknown, .roleUnknown: .noInput
-        case .cellExists, .badCellCode, .badChannel, .badRole: .badData
+        case .cellExists, .badCellCode, .badChannel, .badRole, .badReason: .badData
         case .logMismatch, .blobOffset, .uploadQuota: .refused
         case .keyReplaced: .configuration
         case .notInitialised, .alreadyInitialised: .configuration
