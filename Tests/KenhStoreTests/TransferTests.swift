@@ -55,7 +55,11 @@ struct TransferTests {
         let cell = organisation["A"]
         try cell.insert("item", "x")
         try cell.store.write { try $0.execute("DROP TABLE kenh_transfer") }
-        for name in ["erasure", "erased"] { try cell.store.write { try $0.execute("DROP TABLE kenh_\(name)") } }
+        for name in ["erasure", "erased", "snapshot", "snapshot_chunk", "seen_snapshot"] {
+            try cell.store.write { try $0.execute("DROP TABLE kenh_\(name)") }
+        }
+        try cell.store.write { try $0.execute("DROP INDEX kenh_block_base") }
+        try cell.store.write { try $0.execute("ALTER TABLE kenh_block DROP COLUMN base_sequence") }
         try cell.store.write { try $0.execute("PRAGMA user_version=3") }
         try cell.upgrade(to: TestSchema.schema)
         try cell.store.add(transfer())
