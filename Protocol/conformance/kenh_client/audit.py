@@ -15,7 +15,7 @@ from .kenh_pb2 import (
 from .keys import (
     AUDIT_SEAL, BLOCK_DEVICE, REGISTRY_STATEMENT, ZERO_HASH, check_public_key, check_signature, fingerprint)
 from .log import (
-    BLOCK_ENTRY, REGISTRY_CHANNEL, REGISTRY_ENTRY, RULING_ENTRY, VERDICT_ENTRY, check_proof, proof_hash, proof_of,
+    BLOCK_ENTRY, REGISTRY_CHANNEL, REGISTRY_ENTRY, RULING_ENTRY, SNAPSHOT_ENTRY, VERDICT_ENTRY, check_proof, proof_hash, proof_of,
     statement_hash)
 from .numbers import Reader
 from .problems import Refused, require
@@ -153,6 +153,9 @@ class _Audit:
             self._take_block(entry)
         elif entry.kind == REGISTRY_ENTRY:
             self._take_statement(entry)
+        elif entry.kind == SNAPSHOT_ENTRY:
+            is_bare = not entry.HasField("block") and not entry.HasField("registry")
+            require(is_bare, "malformed", "a snapshot's entry brings something")
         else:
             require(is_ruling or entry.kind == VERDICT_ENTRY, "unsupportedVersion", "a kind of entry is not known")
             logged = self._blocks.get(entry.object_hash)

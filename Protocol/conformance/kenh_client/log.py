@@ -8,7 +8,7 @@ from .numbers import string, varint, zigzag
 from .problems import require
 from .serving_keys import ServingKeys
 
-BLOCK_ENTRY, REGISTRY_ENTRY, VERDICT_ENTRY, RULING_ENTRY = 1, 2, 3, 4
+BLOCK_ENTRY, REGISTRY_ENTRY, VERDICT_ENTRY, RULING_ENTRY, SNAPSHOT_ENTRY = 1, 2, 3, 4, 5
 REGISTRY_CHANNEL = "kenh/registry"
 MAX_PLACES = 64
 

@@ -421,6 +421,11 @@ class Store:
                 waiting += [(found, further) for further in found.changes[place].predecessors]
         return list(named)
 
+    def directly_named(self, block: StoredBlock, change: Change) -> list[tuple[StoredBlock, int]]:
+        """What a change of an applied block itself names, struck or not."""
+        tips = [block if r.line == 0 else block.pinned[r.line - 1] for r in change.predecessors]
+        return [self._find(tip, r.counter) for tip, r in zip(tips, change.predecessors)]
+
     # ------------------------------------------------------------ rulings
 
     def _strike(self, block: StoredBlock, ruling: Ruling) -> None:

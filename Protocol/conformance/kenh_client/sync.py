@@ -14,7 +14,7 @@ from .kenh_pb2 import (
     EntryProof, LogEntry, ProofRequest, ProofResponse, Receipt, RegistryStatement, SyncRequest, SyncResponse)
 from .keys import BLOCK_DEVICE, REGISTRY_STATEMENT, check_signature
 from .log import (
-    BLOCK_ENTRY, REGISTRY_CHANNEL, REGISTRY_ENTRY, RULING_ENTRY, VERDICT_ENTRY, Follower, check_proof, proof_hash,
+    BLOCK_ENTRY, REGISTRY_CHANNEL, REGISTRY_ENTRY, RULING_ENTRY, SNAPSHOT_ENTRY, VERDICT_ENTRY, Follower, check_proof, proof_hash,
     statement_hash)
 from .problems import Refused, UnknownKey, require
 from .reconcile import Reconciliation
@@ -213,6 +213,8 @@ class Sync:
             if entry.kind == REGISTRY_ENTRY:
                 store.register(entry.registry)
                 continue
+            if entry.kind == SNAPSHOT_ENTRY:
+                continue
             if entry.HasField("block"):
                 is_new = entry.object_hash not in store.blocks
                 block = store.take(entry.block)
@@ -276,6 +278,8 @@ class EntryCheck:
             raise
         if entry.kind == REGISTRY_ENTRY:
             self._check_registry(entry)
+        elif entry.kind == SNAPSHOT_ENTRY:
+            require(not entry.HasField("block"), "malformed", "a snapshot's entry brings a block")
         elif entry.kind in (BLOCK_ENTRY, RULING_ENTRY) and entry.HasField("block"):
             self._check_block(entry)
         else:

@@ -37,6 +37,7 @@ final class SnapshotKeeper: Sendable {
     }
 
     private func keep() {
+        Hub.sweepSnapshotMakers(in: options.folder, olderThan: Date(timeIntervalSinceNow: -86_400))
         while true {
             for channel in (try? hub.snapshotChannels()) ?? [] where !condition.withLock({ isStopped }) {
                 do { try make(channel) } catch is Stopped { break } catch {

@@ -83,6 +83,11 @@ extension Hub {
         return MadeSnapshot(manifest: manifest, proof: proof, cells: [])
     }
 
+    /// Removes what makers left in a folder that were killed.
+    public static func sweepSnapshotMakers(in folder: String, olderThan date: Date) {
+        SnapshotMaker.sweep(folder, olderThan: date)
+    }
+
     private func name(_ manifest: SnapshotManifest, unlessErasedSince erased: UInt64?) throws -> EntryProof {
         try log.write { transaction in
             let hash = try transaction.entryHash(channel: manifest.channel, sequence: manifest.sequence)

@@ -26,6 +26,16 @@ public final class SnapshotMaker {
             organisation: .zero, replica: .random(using: &generator), key: try SigningKey(using: &generator))
     }
 
+    /// Removes what makers left that were killed: rows of a channel, and perhaps what was erased since.
+    public static func sweep(_ folder: String, olderThan date: Date) {
+        for name in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+        where name.hasPrefix("snapshot-") && name.contains(".db") {
+            let path = "\(folder)/\(name)"
+            let modified = try? FileManager.default.attributesOfItem(atPath: path)[.modificationDate] as? Date
+            if let modified, modified < date { try? FileManager.default.removeItem(atPath: path) }
+        }
+    }
+
     deinit {
         for suffix in ["", "-journal", "-wal", "-shm"] {
             try? FileManager.default.removeItem(atPath: store.path + suffix)
