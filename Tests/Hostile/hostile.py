@@ -28,17 +28,19 @@ sys.path.insert(0, str(ROOT / "Protocol" / "conformance"))
 
 from checks.organisation import HOST, Centre, OtherCell, RealCell, insert  # noqa: E402
 from checks.requests import check_signed  # noqa: E402
+from kenh_client.blocks import BODY, compress, signed  # noqa: E402
 from kenh_client.client import wall_clock  # noqa: E402
 from kenh_client.http_signing import Answer, Request  # noqa: E402
-from kenh_client.keys import SigningKey  # noqa: E402
+from kenh_client.keys import SigningKey, tagged_hash  # noqa: E402
 from kenh_client.kenh_pb2 import (  # noqa: E402
-    Cursor, EnrollRequest, ProofRequest, ReconcileRequest, SyncRequest, SyncResponse)
+    BlockHeader, Cursor, EnrollRequest, ProofRequest, ReconcileRequest, SyncRequest, SyncResponse)
 
 # The centre reads a body as a whole: 96 MiB at most, beside what it holds anyway.
 MEMORY_BOUND = 256 * 2**20
 POSTS = ("/v1/sync", "/v1/enroll", "/v1/reconcile", "/v1/proof")
 GETS = ("/v1/keys", "/v1/time", "/v1/wake", "/v1/snapshots", "/v1/snapshots/" + "0" * 64, "/v1/blobs/" + "0" * 64)
 CHANNELS = ("plan/KH1", "", "kenh/registry", "\0", "../../x", "ă" * 100, "x" * 200, "x" * 201, "no/such")
+BOMB = compress(bytes(2**28))
 # Closed without an answer.
 CLOSED = 0
 REFUSED = {400, 401, 403, 404, 405, 409, 413, 415, 426}
@@ -171,17 +173,42 @@ class Attacker:
             # Magic, a window, and a content size that nobody has.
             bomb = b"\x28\xb5\x2f\xfd\xe0" + struct.pack("<Q", 2 ** draw.randrange(20, 63)) + b"\x03\x00\x00\x41"
             header, body, signature = bytearray(block.header), block.body, bytearray(block.device_signature)
-            choice = draw.randrange(4)
+            choice = draw.randrange(5)
             if choice == 0:
                 body = bomb
             elif choice == 1:
                 header[draw.randrange(len(header))] ^= 1 << draw.randrange(8)
             elif choice == 2:
                 signature[draw.randrange(64)] ^= 1 << draw.randrange(8)
-            else:
+            elif choice == 3:
                 body = draw.randbytes(draw.randrange(0, 300))
+            else:
+                block.CopyFrom(self.signed_block(draw))
+                continue
             block.header, block.body, block.device_signature = bytes(header), body, bytes(signature)
         return self.signed(draw, "/v1/sync", message.SerializeToString(), {200} | REFUSED)
+
+    def signed_block(self, draw):
+        """The device's own signature and hash over what nobody may take."""
+        header = BlockHeader.FromString(self.block.header)
+        frame = self.block.body
+        choice = draw.randrange(5)
+        if choice == 0:
+            # Gigabytes of zeros in some kilobytes, honestly declared or not.
+            frame = BOMB
+            header.plain_size = draw.choice((2**20, 2**26, 2**28, 2**32 - 1))
+        elif choice == 1:
+            header.organisation = draw.randbytes(32)
+        elif choice == 2:
+            # A counter that jumps.
+            header.first_counter = draw.choice((0, 2**32, 2**63 - 1, 2**64 - 1))
+            header.previous = draw.randbytes(32)
+        elif choice == 3:
+            header.count = draw.choice((0, 65537, 2**32 - 1))
+        else:
+            header.channel = draw.choice(("", "kenh/registry", "\0", "x" * 201))
+        header.compressed_size, header.body_hash = len(frame), tagged_hash(BODY, frame)
+        return signed(header, frame, b"", self.cell.client.key)
 
     def proofs(self, draw):
         message = ProofRequest(protocol=draw.choice((0, 1, 1, 1, 9)), tree_size=draw.choice((0, 1, 2**64 - 1)))
