@@ -12,7 +12,8 @@ struct HostileTests {
         let run = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
             .appendingPathComponent("../Hostile/hostile.py").standardizedFileURL.path
         let outcome = try Child(
-            Python.command[0], Python.command.dropFirst() + ["-B", run, "--kenh", KenhBinary.path, "--requests", "400"],
+            Python.command[0],
+            Python.command.dropFirst() + ["-B", run, "--kenh", KenhBinary.path, "--requests", "400"],
             in: files
         ).wait(seconds: 120)
         #expect(outcome.status == 0, "\(outcome)")
