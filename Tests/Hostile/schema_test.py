@@ -4,7 +4,7 @@
     make schema-test
 
 Needs schemathesis and openapi-spec-validator (PyPI) beside what hostile.py needs. Ends with 3 where the file is not
-valid OpenAPI 3.1, an answer was 5xx, or an answer has a status or a type that the file does not name.
+valid OpenAPI 3.1, an answer was 5xx, or an answer has a status that the file does not name.
 """
 
 import argparse
