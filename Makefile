@@ -9,7 +9,7 @@ SEEDS ?= 1
 STEP ?= A1
 PROFILE_ROWS ?= 10000
 
-.PHONY: demo demo-stop test test-all conformance bench profile build setup lint format proto fuzz fuzz-build fuzz-corpus asan tsan mutants soak sim load
+.PHONY: demo demo-stop test test-all conformance bench profile build setup lint format proto fuzz fuzz-build fuzz-corpus asan tsan mutants soak sim load hostile schema-test
 
 ## Play a month of an organisation: one centre, five cells (SEED=n, KEEP=1, KENH_LANG=en).
 demo: build
@@ -84,6 +84,17 @@ repro-%: build
 ## Work through the soak column of the reliability table (MINUTES=60, needs root for ext4), see Tests/README.md.
 soak: build
 	Tests/Soak/soak.py --minutes $(or $(MINUTES),60)
+
+## Send a real centre what no cell would send, while an honest cell syncs (REQUESTS=2000 SEED=1): statuses, signatures,
+## memory, open files, and that no data changed.
+hostile: build
+	$(PYTHON) -B Tests/Hostile/hostile.py --kenh .build/release/kenh --requests $(or $(REQUESTS),2000) --seed $(or $(SEED),1)
+
+## Draw requests from openapi.yaml, sign them, and hold the answers against it. SCHEMA_PYTHON is one that has
+## schemathesis, openapi-spec-validator, requests, pyyaml, protobuf, cryptography and zstandard (PyPI).
+SCHEMA_PYTHON ?= $(PYTHON)
+schema-test: build
+	$(SCHEMA_PYTHON) -B Tests/Hostile/schema_test.py --kenh .build/release/kenh
 
 ## Many cells that come back after an outage, all at once (CELLS=1000 CHANGES=50 CONNECTIONS=64): speed, waiting, memory of
 ## the centre, and that nothing is lost.

@@ -114,12 +114,20 @@ def ext4_cuts(seed):
     return count, None if code == 0 else line
 
 
+def hostile_requests(seed):
+    count = 10000
+    code, line = program([sys.executable, "-B", os.path.join(ROOT, "Tests", "Hostile", "hostile.py"), "--kenh",
+                          os.path.join(RELEASE, "kenh"), "--requests", str(count), "--seed", str(seed)])
+    return count, None if code == 0 else line
+
+
 PARTS = [
     Part("simulated steps, 8 cells", "steps", 0.45, "200 M", simulation),
     Part("RAM-disk power cuts", "cuts", 0.15, "1 M", power_cuts),
     Part("ext4 power cuts", "cuts", 0.10, "—", ext4_cuts),
     Part("kill -9 of real processes", "kills", 0.15, "20,000", kills),
     Part("bit flips", "flips", 0.15, "20,000", bit_flips),
+    Part("hostile requests", "requests", 0.10, "500,000", hostile_requests),
 ]
 
 
