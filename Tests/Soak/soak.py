@@ -116,7 +116,9 @@ def ext4_cuts(seed):
 
 def hostile_requests(seed):
     count = 10000
-    code, line = program([sys.executable, "-B", os.path.join(ROOT, "Tests", "Hostile", "hostile.py"), "--kenh",
+    # The packages that Deploy/setup installs are those of the system's own Python.
+    python = "/usr/bin/python3" if os.path.exists("/usr/bin/python3") else sys.executable
+    code, line = program([python, "-B", os.path.join(ROOT, "Tests", "Hostile", "hostile.py"), "--kenh",
                           os.path.join(RELEASE, "kenh"), "--requests", str(count), "--seed", str(seed)])
     return count, None if code == 0 else line
 
