@@ -21,7 +21,7 @@ demo-stop:
 
 ## All tests.
 test: build
-	timeout 3600 $(SWIFT) test -c release --skip-build
+	timeout 5400 $(SWIFT) test -c release --skip-build
 
 ## All tests, and what needs more than a compiler.
 test-all: lint test
