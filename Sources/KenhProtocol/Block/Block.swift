@@ -3,21 +3,23 @@ import KenhMerge
 
 /// A sealed block: bytes that no node ever changes, and what their header says.
 public struct Block: Sendable {
-    public let headerBytes: [UInt8]
+    public let head: BlockHead
     /// The body as it travels, one zstd frame.
     public let body: [UInt8]
-    public let deviceSignature: [UInt8]
-    public let officerSignature: [UInt8]
     public let detached: [UInt8]
-    public let header: BlockHeader
-    public let hash: Hash256
+
+    public var headerBytes: [UInt8] { head.headerBytes }
+    public var deviceSignature: [UInt8] { head.deviceSignature }
+    public var officerSignature: [UInt8] { head.officerSignature }
+    public var header: BlockHeader { head.header }
+    public var hash: Hash256 { head.hash }
 
     /// Takes a block from the wire or from disk. Header, sizes and body hash are checked; the signature is not, since
     /// that needs the writer's key: see ``verify(deviceKey:)``.
     public init(
         headerBytes: [UInt8], body: [UInt8], deviceSignature: [UInt8], officerSignature: [UInt8], detached: [UInt8]
     ) throws(ProtocolError) {
-        header = try BlockHeader(decoding: headerBytes)
+        let header = try BlockHeader(decoding: headerBytes)
         guard body.count == header.compressedSize else {
             throw ProtocolError(
                 .malformed, "the body has \(body.count) bytes, the header says \(header.compressedSize)")
@@ -25,18 +27,13 @@ public struct Block: Sendable {
         guard detached.count <= Limits.detachedBytes else {
             throw ProtocolError(.tooLarge, "the detached section is too large")
         }
-        guard officerSignature.isEmpty || (officerSignature.count == 64 && !header.officer.isEmpty) else {
-            throw ProtocolError(.malformed, "the block bears an officer's signature that is none")
-        }
+        head = try BlockHead(
+            header, headerBytes: headerBytes, deviceSignature: deviceSignature, officerSignature: officerSignature)
         guard Hashing.sha256(domain: .blockBody, body) == header.bodyHash else {
             throw ProtocolError(.badDigest, "the body does not have the hash that the header gives")
         }
-        self.headerBytes = headerBytes
         self.body = body
-        self.deviceSignature = deviceSignature
-        self.officerSignature = officerSignature
         self.detached = detached
-        hash = Hashing.sha256(domain: .block, headerBytes)
     }
 
     public init(_ wire: WireBlock) throws(ProtocolError) {
@@ -61,11 +58,7 @@ public struct Block: Sendable {
     }
 
     /// - Throws: ``ProtocolError`` with code `badSignature`.
-    public func verify(deviceKey: PublicKey) throws(ProtocolError) {
-        guard deviceKey.verifies(deviceSignature, of: headerBytes, domain: .blockDevice) else {
-            throw ProtocolError(.badSignature, "the block's signature is not its device's")
-        }
-    }
+    public func verify(deviceKey: PublicKey) throws(ProtocolError) { try head.verify(deviceKey: deviceKey) }
 }
 
 /// What the writer of a block says of it beside its changes.

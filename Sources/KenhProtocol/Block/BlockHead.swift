@@ -12,7 +12,16 @@ public struct BlockHead: Sendable {
     public init(
         headerBytes: [UInt8], deviceSignature: [UInt8], officerSignature: [UInt8]
     ) throws(ProtocolError) {
-        header = try BlockHeader(decoding: headerBytes)
+        try self.init(
+            BlockHeader(decoding: headerBytes), headerBytes: headerBytes, deviceSignature: deviceSignature,
+            officerSignature: officerSignature)
+    }
+
+    /// - Parameter header: what the bytes say.
+    init(
+        _ header: BlockHeader, headerBytes: [UInt8], deviceSignature: [UInt8], officerSignature: [UInt8]
+    ) throws(ProtocolError) {
+        self.header = header
         guard officerSignature.isEmpty || (officerSignature.count == 64 && !header.officer.isEmpty) else {
             throw ProtocolError(.malformed, "the block bears an officer's signature that is none")
         }

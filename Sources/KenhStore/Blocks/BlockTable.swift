@@ -7,59 +7,52 @@ struct BlockTable {
 
     private static let columns = "header, body, device_signature, officer_signature, detached"
 
-    /// - Returns: the block's local sequence number.
     func insert(
         _ block: Block, channel: Int, branch: Int?, isApplied: Bool, acceptance: Delivery.Acceptance?
     ) throws(StoreError) {
-        let insert = try sql(
-            """
-            INSERT INTO kenh_block(hash, ch, branch, first_counter, changes, is_applied, sequence, accepted_at,
-                header, device_signature, officer_signature, detached, body, proof, log_accepted_at, ruling)
-            VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?8, ?15)
-            """)
-        insert.bind(1, copying: block.hash.bytes)
-        insert.bind(2, channel)
-        if let branch { insert.bind(3, branch) } else { insert.bindNull(3) }
-        insert.bind(4, Int64(clamping: block.header.firstCounter))
-        insert.bind(5, Int64(block.header.count))
-        insert.bind(6, isApplied ? 1 : 0)
-        insert.bind(7, copying: acceptance.map { .integer(Int64(clamping: $0.sequence)) } ?? .null)
-        insert.bind(8, copying: acceptance.map { .integer($0.acceptedAtMilliseconds) } ?? .null)
-        insert.bind(9, copying: block.headerBytes)
-        insert.bind(10, copying: block.deviceSignature)
-        insert.bind(11, copying: block.officerSignature)
-        insert.bind(12, copying: block.detached)
-        insert.bind(13, copying: block.body)
-        insert.bind(14, copying: acceptance?.proof.map { .blob($0.stored) } ?? .null)
-        insert.bind(15, copying: acceptance?.ruling.map { .blob($0.stored) } ?? .null)
-        try insert.run()
+        try insert(
+            block.head, body: block.body, detached: block.detached, channel: channel, branch: branch,
+            isApplied: isApplied, acceptance: acceptance, baseSequence: nil)
     }
 
     /// A block whose changes a snapshot covers, and whose body is not here.
     ///
-    /// - Parameter sequence: of the entry that brought it, by which the snapshot names its changes.
+    /// - Parameter acceptance: of the entry that brought it, by whose sequence the snapshot names its changes.
     func insert(
         _ head: BlockHead, channel: Int, branch: Int?, acceptance: Delivery.Acceptance
+    ) throws(StoreError) {
+        try insert(
+            head, body: [], detached: [], channel: channel, branch: branch, isApplied: false, acceptance: acceptance,
+            baseSequence: acceptance.sequence)
+    }
+
+    private func insert(
+        _ head: BlockHead, body: [UInt8], detached: [UInt8], channel: Int, branch: Int?, isApplied: Bool,
+        acceptance: Delivery.Acceptance?, baseSequence: UInt64?
     ) throws(StoreError) {
         let insert = try sql(
             """
             INSERT INTO kenh_block(hash, ch, branch, first_counter, changes, is_applied, sequence, accepted_at,
                 header, device_signature, officer_signature, detached, body, proof, log_accepted_at, ruling,
                 base_sequence)
-            VALUES(?1, ?2, ?3, ?4, ?5, 0, ?6, ?7, ?8, ?9, ?10, x'', x'', ?11, ?7, ?12, ?6)
+            VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?8, ?15, ?16)
             """)
         insert.bind(1, copying: head.hash.bytes)
         insert.bind(2, channel)
         if let branch { insert.bind(3, branch) } else { insert.bindNull(3) }
         insert.bind(4, Int64(clamping: head.header.firstCounter))
         insert.bind(5, Int64(head.header.count))
-        insert.bind(6, Int64(clamping: acceptance.sequence))
-        insert.bind(7, acceptance.acceptedAtMilliseconds)
-        insert.bind(8, copying: head.headerBytes)
-        insert.bind(9, copying: head.deviceSignature)
-        insert.bind(10, copying: head.officerSignature)
-        insert.bind(11, copying: acceptance.proof.map { .blob($0.stored) } ?? .null)
-        insert.bind(12, copying: acceptance.ruling.map { .blob($0.stored) } ?? .null)
+        insert.bind(6, isApplied ? 1 : 0)
+        insert.bind(7, copying: acceptance.map { .integer(Int64(clamping: $0.sequence)) } ?? .null)
+        insert.bind(8, copying: acceptance.map { .integer($0.acceptedAtMilliseconds) } ?? .null)
+        insert.bind(9, copying: head.headerBytes)
+        insert.bind(10, copying: head.deviceSignature)
+        insert.bind(11, copying: head.officerSignature)
+        insert.bind(12, copying: detached)
+        insert.bind(13, copying: body)
+        insert.bind(14, copying: acceptance?.proof.map { .blob($0.stored) } ?? .null)
+        insert.bind(15, copying: acceptance?.ruling.map { .blob($0.stored) } ?? .null)
+        insert.bind(16, copying: baseSequence.map { .integer(Int64(clamping: $0)) } ?? .null)
         try insert.run()
     }
 
@@ -174,8 +167,8 @@ struct BlockTable {
         return try read.step() ? try BlockHeader(decoding: read.array(0)).plainSize : nil
     }
 
-    /// All blocks with a body, or those of one channel, or only those that are merged, in the order in which this node took them; when
-    /// the centre took each, and what it struck of it.
+    /// All blocks with a body, or those of one channel, or only those that are merged, in the order in which this node took
+    /// them; when the centre took each, and what it struck of it.
     func forEach(
         channel: Int? = nil, onlyApplied: Bool = false,
         _ body: (Block, _ acceptedAt: Int64?, _ ruling: Ruling?) throws -> Void
@@ -315,6 +308,17 @@ struct BlockTable {
         update.bind(1, channel)
         update.bind(2, Int64(clamping: sequence))
         try update.run()
+    }
+
+    func appliedHashes() throws(StoreError) -> Set<Hash256> {
+        let read = try sql("SELECT hash FROM kenh_block WHERE is_applied = 1")
+        defer { read.reset() }
+        var hashes: Set<Hash256> = []
+        while try read.step() {
+            guard let hash = Hash256(bytes: read.bytes(0)) else { throw BranchIndex.damaged }
+            hashes.insert(hash)
+        }
+        return hashes
     }
 
     func markApplied(_ hash: Hash256, branch: Int) throws(StoreError) {

@@ -63,7 +63,7 @@ final class Merger {
         try core.blocks.insert(
             block, channel: channel, branch: branch, isApplied: false, acceptance: item.acceptance)
         if block.header.replica == ownReplica { report.lostBlocks += 1 }
-        if let branch { try append(block, to: branch) }
+        if let branch { try append(block.head, to: branch) }
         if let ruling = item.acceptance?.ruling { ruled.append((block, ruling)) }
         report.newBlocks += 1
     }
@@ -73,17 +73,15 @@ final class Merger {
         let channel = try core.channels.number(head.header.channel)
         let branch = try core.index.branch(for: head.header, channel: channel)
         try core.blocks.insert(head, channel: channel, branch: branch, acceptance: acceptance)
-        if let branch { try append(head.header, head.hash, to: branch) }
+        if let branch { try append(head, to: branch) }
         report.newBlocks += 1
     }
 
-    private func append(_ block: Block, to branch: Int) throws(StoreError) {
-        try append(block.header, block.hash, to: branch)
-    }
-
-    private func append(_ header: BlockHeader, _ hash: Hash256, to branch: Int) throws(StoreError) {
+    private func append(_ head: BlockHead, to branch: Int) throws(StoreError) {
         try core.index.append(
-            .init(first: header.firstCounter, count: UInt64(header.count), hash: hash, isApplied: false), to: branch)
+            .init(
+                first: head.header.firstCounter, count: UInt64(head.header.count), hash: head.hash, isApplied: false),
+            to: branch)
     }
 
     /// What a snapshot covers cannot be made anew: only its base's blocks have it. The same goes for what the log says
@@ -329,7 +327,7 @@ final class Merger {
         if let known = try core.index.block(hash: block.hash)?.branch { return known }
         guard let branch = try core.index.branch(for: block.header, channel: channel) else { return nil }
         try core.blocks.setBranch(branch, of: block.hash)
-        try append(block, to: branch)
+        try append(block.head, to: branch)
         return branch
     }
 

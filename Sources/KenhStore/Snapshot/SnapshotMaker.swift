@@ -61,9 +61,9 @@ public final class SnapshotMaker {
         try store.reading { core in
             var chunks: [SnapshotManifest.Chunk] = []
             let number = core.channels.find(channel)?.number ?? 0
-            let applied = try Self.applied(core)
+            let applied = try core.blocks.appliedHashes()
             let writing = SnapshotWriting(core: core, channel: number, sequences: sequences)
-            let rows = try writing.run { plain, first in
+            let rows = try writing.run(applied) { plain, first in
                 let hash = SnapshotChunk.hash(plain)
                 chunks.append(.init(hash: hash, size: plain.count, first: first))
                 try keep(hash, plain)
@@ -74,11 +74,5 @@ public final class SnapshotMaker {
                 waiting: sequences.filter { !applied.contains($0.key) }.map(\.value).sorted(), rows: rows,
                 digest: core.channels[number]?.digest ?? .zero, chunks: chunks)
         }
-    }
-
-    private static func applied(_ core: StoreCore) throws -> Set<Hash256> {
-        var hashes: Set<Hash256> = []
-        try core.blocks.forEach(onlyApplied: true) { block, _, _ in hashes.insert(block.hash) }
-        return hashes
     }
 }

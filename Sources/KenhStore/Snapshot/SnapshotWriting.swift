@@ -19,17 +19,16 @@ final class SnapshotWriting {
         (self.core, self.channel, self.sequences) = (core, channel, sequences)
     }
 
+    /// - Parameter blocks: those that are merged.
     /// - Returns: how many rows have a state.
-    func run(_ emit: (_ plain: [UInt8], _ first: SnapshotDot) throws -> Void) throws -> UInt64 {
+    func run(
+        _ blocks: Set<Hash256>, _ emit: (_ plain: [UInt8], _ first: SnapshotDot) throws -> Void
+    ) throws -> UInt64 {
         for dot in try core.struck.all() {
             struck[try place(dot)] = try core.struck.named(by: dot).map { try place($0) }.sorted()
         }
-        var order: [(sequence: UInt64, hash: Hash256)] = []
-        try core.blocks.forEach(channel: channel, onlyApplied: true) { block, _, _ in
-            if let sequence = sequences[block.hash] { order.append((sequence, block.hash)) }
-        }
-        order.sort { $0.sequence < $1.sequence }
-        for (sequence, hash) in order {
+        let order = sequences.filter { blocks.contains($0.key) }.sorted { $0.value < $1.value }
+        for (hash, sequence) in order {
             guard let block = try core.blocks.block(hash) else { throw BranchIndex.damaged }
             let opened = try OpenedBlock(reopening: block, channel: channel, core)
             for change in 0..<opened.body.count {
