@@ -128,13 +128,10 @@ final class MergePass {
         let wasShown = state.isShown && canShow
         let mightConflict = state.mayConflict
         try apply(range)
-        if !canShow {
-            hold()
+        if canShow {
+            try showOverAnyLine(table: table, id: id, channel: channel, wasShown: wasShown)
         } else {
-            let settled = try show(table: table, id: id, channel: channel, wasShown: wasShown)
-            guard settled else {
-                return try mergeIntoTakenLine(table: table, id: id, channel: channel, isNew: isNew, before: before)
-            }
+            hold()
         }
         try save(table: table, id: id, channel: channel, isNew: isNew, mightConflict: mightConflict)
         add(try digest(table, seed) - before, to: channel)
@@ -377,15 +374,7 @@ final class MergePass {
         let canShow = table.canShow(id: id, channel: core.channels.name(channel))
         let wasShown = state.isShown && canShow
         state.writes += adopted.writes
-        if canShow {
-            let isSettled = try show(table: table, id: id, channel: channel, wasShown: wasShown)
-            if !isSettled {
-                try TableLine(core: core, table: table).delete(id: Array(id))
-                guard try show(table: table, id: id, channel: channel, wasShown: false) else {
-                    throw StoreError(.corrupt, "the line of a row in \(table.name) cannot be written")
-                }
-            }
-        }
+        if canShow { try showOverAnyLine(table: table, id: id, channel: channel, wasShown: wasShown) }
         try save(table: table, id: id, channel: channel, isNew: isNew, mightConflict: false)
     }
 
@@ -452,16 +441,16 @@ final class MergePass {
         try line.delete(id: Array(id))
     }
 
-    /// The line exists without a state: written while capture was off. What was merged replaces it.
-    private func mergeIntoTakenLine(
-        table: LocalTable, id: UnsafeRawBufferPointer, channel: Int, isNew: Bool, before: Digest128
+    /// As ``show(table:id:channel:wasShown:)``. Where the line exists without a state, since it was written while capture
+    /// was off, what was merged replaces it.
+    private func showOverAnyLine(
+        table: LocalTable, id: UnsafeRawBufferPointer, channel: Int, wasShown: Bool
     ) throws {
+        if try show(table: table, id: id, channel: channel, wasShown: wasShown) { return }
         try TableLine(core: core, table: table).delete(id: Array(id))
         guard try show(table: table, id: id, channel: channel, wasShown: false) else {
             throw StoreError(.corrupt, "the line of a row in \(table.name) cannot be written")
         }
-        try save(table: table, id: id, channel: channel, isNew: isNew, mightConflict: true)
-        add(try digest(table, table.rowSeed(id)) - before, to: channel)
     }
 }
 
