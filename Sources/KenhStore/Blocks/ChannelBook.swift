@@ -160,7 +160,6 @@ final class ChannelBook {
         guard let name = channels[number]?.name else { return }
         channels[number]?.cursor = ChannelCursor(channel: name, epoch: [], sequence: 0, logHash: .zero)
         channels[number]?.digest = .zero
-        channels[number]?.ownBranch = nil
         dirty.insert(number)
     }
 

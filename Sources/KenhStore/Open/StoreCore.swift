@@ -35,6 +35,8 @@ final class StoreCore {
     var limits = WorkLimits()
     /// Whether what is there may not be synced: the file was just opened, or a commit failed.
     var isDoubtful = true
+    /// Of a channel's base, by its hash.
+    var latestChunk: (hash: Hash256, chunk: SnapshotChunk)?
     private var dataVersion: Int64 = -1
     private let database: OpaquePointer
     private let path: String

@@ -2,17 +2,13 @@ import KenhMerge
 import KenhProtocol
 
 /// What a store has to say of snapshots in its next request.
-public struct SnapshotOutbox: Sendable, Equatable {
+public struct SnapshotOutbox: Sendable {
     /// Channels that begin with a snapshot, and the sequence that it covers; 0 where none can be used.
     public var bases: [(channel: String, sequence: UInt64)] = []
     /// Hashes of snapshots that were made again here, and were the same.
     public var confirmed: [Hash256] = []
 
     public init() {}
-
-    public static func == (a: SnapshotOutbox, b: SnapshotOutbox) -> Bool {
-        a.confirmed == b.confirmed && a.bases.elementsEqual(b.bases) { $0 == $1 }
-    }
 }
 
 /// Snapshots as they lie in a store: the base of a channel, fetched chunk by chunk.
@@ -108,6 +104,16 @@ struct SnapshotTable {
         return try SnapshotChunk(packed: content, as: manifest.chunks[number])
     }
 
+    /// As ``chunk(_:of:channel:)``, without reading again what was read last: one block after another mostly names rows of
+    /// the same chunk.
+    private func keptChunk(_ number: Int, of manifest: SnapshotManifest, channel: Int) throws -> SnapshotChunk {
+        let hash = manifest.chunks[number].hash
+        if let latest = core.latestChunk, latest.hash == hash { return latest.chunk }
+        let chunk = try chunk(number, of: manifest, channel: channel)
+        core.latestChunk = (hash, chunk)
+        return chunk
+    }
+
     func hasAll(_ manifest: SnapshotManifest, channel: Int) throws(StoreError) -> Bool {
         try chunks(of: channel).isSuperset(of: manifest.chunks.indices)
     }
@@ -125,7 +131,7 @@ struct SnapshotTable {
         guard let manifest = try base(of: channel)?.manifest else { return nil }
         var found: [(tables: [BodyTable], items: ArraySlice<(place: SnapshotDot, item: SnapshotItem)>)] = []
         for number in manifest.chunks(of: sequence) {
-            let chunk = try chunk(number, of: manifest, channel: channel)
+            let chunk = try keptChunk(number, of: manifest, channel: channel)
             let start = chunk.items.firstIndex { $0.place.sequence >= sequence } ?? chunk.items.endIndex
             let end = chunk.items.firstIndex { $0.place.sequence > sequence } ?? chunk.items.endIndex
             found.append((chunk.tables, chunk.items[start..<end]))
@@ -157,8 +163,8 @@ struct SnapshotTable {
     func unsettledChannels() throws(StoreError) -> Set<Int> {
         let read = try core.sql(
             """
-            SELECT DISTINCT ch FROM kenh_block
-            WHERE base_sequence IS NOT NULL AND (is_applied = 0 OR sequence IS NULL) AND NOT \(BlockTable.hasBody)
+            SELECT ch FROM kenh_block WHERE is_applied = 0 AND NOT \(BlockTable.hasBody)
+            UNION SELECT ch FROM kenh_block WHERE sequence IS NULL AND NOT \(BlockTable.hasBody)
             """)
         defer { read.reset() }
         var channels: Set<Int> = []

@@ -69,14 +69,10 @@ extension Store {
                     "kenh_branch WHERE ch = ?",
                 ], channel: channel.number)
             try SnapshotTable(core: core).set(.refused, channel: channel.number)
-            for change in [
-                "UPDATE kenh_block SET branch = NULL, is_applied = 0, base_sequence = NULL WHERE ch = ?",
-                "UPDATE kenh_channel SET own_branch = NULL WHERE number = ?",
-            ] {
-                let update = try core.sql(change)
-                update.bind(1, channel.number)
-                try update.run()
-            }
+            let unmerge = try core.sql(
+                "UPDATE kenh_block SET branch = NULL, is_applied = 0, base_sequence = NULL WHERE ch = ?")
+            unmerge.bind(1, channel.number)
+            try unmerge.run()
             core.channels.restart(channel.number)
             // The lanes of its own that are not merged any more cannot be gone on with.
             try takeNewReplica(core)
