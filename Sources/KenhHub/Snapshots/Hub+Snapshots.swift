@@ -189,40 +189,61 @@ extension Hub {
 
     // MARK: in a sync
 
-    /// Notes that a cell's device made snapshots again and found them the same.
-    func note(confirmed: [Data], by device: RegisteredDevice, _ transaction: any HubTransaction) throws {
+    /// Notes that a cell's device made snapshots again and found them the same. A disk that is full is no reason to give it
+    /// nothing.
+    func note(confirmed: [Data], by device: RegisteredDevice) {
         guard let shelf = snapshotShelf.withLock({ $0 }), !confirmed.isEmpty, !device.cell.isEmpty else { return }
-        for bytes in confirmed.prefix(Limits.snapshotsConfirmed) {
-            guard let hash = Hash256(bytes: bytes), let entry = try transaction.entry(of: hash)?.proof,
-                entry.kind == .snapshot,
-                try transaction.rights(of: device.cell).role(of: device.cell, in: entry.channel).reads
-            else { continue }
-            try shelf.note(device.cell, of: hash, in: entry.channel)
-        }
-    }
-
-    /// What a device begins a channel with.
-    struct SnapshotBases {
-        /// Up to which entry blocks travel without their bodies, and which go whole all the same.
-        var bases: [String: (sequence: UInt64, waiting: Set<UInt64>)] = [:]
-        /// Channels that are to be sent whole.
-        var declined: Set<String> = []
-    }
-
-    func bases(_ request: WireSyncRequest, _ transaction: any HubTransaction) throws -> SnapshotBases {
-        guard request.bases.count <= Limits.cursorsPerRequest else {
-            throw ProtocolError(.tooLarge, "the request has too many bases")
-        }
-        var result = SnapshotBases()
-        for base in request.bases {
-            let made = try made(of: base.channel, transaction).first { $0.manifest.sequence == base.sequence }
-            if let manifest = made?.manifest, base.sequence > 0 {
-                result.bases[base.channel] = (manifest.sequence, Set(manifest.waiting))
-            } else {
-                result.declined.insert(base.channel)
+        let known = try? log.read { transaction in
+            let rights = try transaction.rights(of: device.cell)
+            return try confirmed.prefix(Limits.snapshotsConfirmed).compactMap { bytes -> EntryProof? in
+                guard let hash = Hash256(bytes: bytes), let entry = try transaction.entry(of: hash)?.proof,
+                    entry.kind == .snapshot, rights.role(of: device.cell, in: entry.channel).reads
+                else { return nil }
+                return entry
             }
         }
-        return result
+        for entry in known ?? [] { try? shelf.note(device.cell, of: entry.object, in: entry.channel) }
+    }
+
+    /// - Parameters:
+    ///   - place: where the device stands in the channel's log.
+    ///   - base: what the snapshot covers that it says it begins with; 0 where it does without, nil where it says nothing.
+    func start(
+        of channel: String, after place: UInt64, base: UInt64?, _ takesSnapshots: Bool,
+        _ transaction: any HubTransaction
+    ) throws -> ChannelStart {
+        var start = ChannelStart()
+        if let base {
+            // Where its chunks have gone, the channel is sent whole.
+            let manifests = base > place ? try made(of: channel, transaction).map(\.manifest) : []
+            guard let manifest = manifests.first(where: { $0.sequence == base }) else { return start }
+            (start.covered, start.waiting) = (base, Set(manifest.waiting))
+        } else if place == 0, takesSnapshots {
+            start.offered = try newest(of: channel, transaction)?.manifest.hash
+        }
+        return start
+    }
+}
+
+/// How a device begins with a channel.
+struct ChannelStart {
+    /// The snapshot that it decides on before anything is sent.
+    var offered: Hash256?
+    /// Up to which entry blocks travel without their bodies, and which go whole all the same.
+    var covered: UInt64 = 0
+    var waiting: Set<UInt64> = []
+
+    /// An entry as it travels, and what it takes of an answer's room.
+    ///
+    /// - Parameter withBlock: also where no snapshot covers it.
+    func wire(_ entry: StoredEntry, withBlock: Bool) throws -> (entry: WireLogEntry, bytes: Int) {
+        var wire = try entry.wire(withBlock: withBlock || entry.sequence <= covered)
+        guard wire.hasBlock, entry.sequence <= covered, !waiting.contains(entry.sequence) else {
+            return (wire, wire.hasBlock || entry.kind == .erasure ? entry.payload.count : 100)
+        }
+        wire.block.body = Data()
+        wire.block.detached = Data()
+        return (wire, 100 + wire.block.header.count)
     }
 }
 

@@ -34,10 +34,10 @@ extension Hub {
             let checkpoint = try checkpoint(transaction)
             response.checkpoint = try note(checkpoint)
             response.consistency = try consistency(from: request.treeSize, to: checkpoint, transaction)
-            try note(confirmed: request.confirmed, by: device, transaction)
             try fill(&response, request, cursors, device, checkpoint, transaction)
         }
         note(moved, by: device)
+        note(confirmed: request.confirmed, by: device)
         response.timeMs = now()
         return response
     }
@@ -53,7 +53,7 @@ extension Hub {
     private func check(_ request: WireSyncRequest) throws {
         try check(version: request.protocol)
         guard request.blocks.count <= Limits.blocksPerRequest, request.cursors.count <= Limits.cursorsPerRequest,
-            request.receipts.count <= Limits.cursorsPerRequest
+            request.receipts.count <= Limits.cursorsPerRequest, request.bases.count <= Limits.cursorsPerRequest
         else {
             throw ProtocolError(.tooLarge, "the request has too many blocks or cursors")
         }
@@ -112,33 +112,23 @@ extension Hub {
         let readable = try (known ?? transaction.heads()).filter {
             rights.role(of: device.cell, in: $0.channel).reads
         }
-        let bases = try bases(request, transaction)
+        let bases = Dictionary(request.bases.map { ($0.channel, $0.sequence) }) { $1 }
         let heads = readable.sorted { $0.channel == ChannelName.registry && $1.channel != $0.channel }
         for head in heads {
             let (place, isCovered) = cursors[head.channel] ?? (0, false)
             var reached = place
-            let base = bases.bases[head.channel]
-            let offered =
-                request.takesSnapshots && place == 0 && base == nil && !bases.declined.contains(head.channel)
-                ? try newest(of: head.channel, transaction)?.manifest.hash : nil
-            if offered != nil {
+            let start = try start(
+                of: head.channel, after: place, base: bases[head.channel], request.takesSnapshots, transaction)
+            if start.offered != nil {
                 // The device decides first how it begins.
                 reached = head.sequence
             } else if place < head.sequence, budget > 0 {
                 let entries = try transaction.entries(channel: head.channel, after: place, limitBytes: budget)
                 for entry in entries {
                     let isOthers = entry.sender != device.key.bytes
-                    let isCovered = base.map { entry.sequence <= $0.sequence && !$0.waiting.contains(entry.sequence) }
-                    var wire = try entry.wire(
-                        withBlock: isOthers || request.withOwnBlocks
-                            || base.map { entry.sequence <= $0.sequence } == true)
-                    if isCovered == true, wire.hasBlock {
-                        wire.block.body = Data()
-                        wire.block.detached = Data()
-                    }
+                    var (wire, bytes) = try start.wire(entry, withBlock: isOthers || request.withOwnBlocks)
                     if !response.epoch.elementsEqual(entry.epoch) { wire.epoch = Data(entry.epoch) }
-                    let isHeavy = (wire.hasBlock && isCovered != true) || entry.kind == .erasure
-                    budget -= isHeavy ? entry.payload.count : 400
+                    budget -= bytes
                     response.entries.append(wire)
                     reached = entry.sequence
                 }
@@ -147,7 +137,7 @@ extension Hub {
             if head.channel == ChannelName.registry, reached < head.sequence { budget = 0 }
             response.more = response.more || reached < head.sequence
             var wire = wire(head)
-            wire.snapshot = Data(offered?.bytes ?? [])
+            wire.snapshot = Data(start.offered?.bytes ?? [])
             // Whoever was shown it by an earlier checkpoint needs no path again.
             if place < head.sequence || !isCovered {
                 guard let position = try transaction.position(channel: head.channel, sequence: head.sequence) else {
