@@ -123,6 +123,10 @@ public struct CellSync {
         throw CellError(.refused, "the sync ended without a result; try again", recovery: .retry)
     }
 
+    private var fetch: SnapshotFetch {
+        SnapshotFetch(store: store, organisation: identity.organisation, centre: centre, link: link)
+    }
+
     /// Makes the snapshots again that the log names and nobody here has looked at yet. The centre is told at the next
     /// sync; that one cannot be looked at is no fault of this one.
     ///
@@ -131,10 +135,7 @@ public struct CellSync {
         guard let confirmationFolder else { return 0 }
         var same = 0
         for (hash, channel) in try store.snapshotsToConfirm() {
-            let fetch = SnapshotFetch(store: store, organisation: identity.organisation, centre: centre, link: link)
-            guard let response = try? link.snapshot(of: channel),
-                let manifest = try? fetch.checked(response, channel).manifest, manifest.hash == hash
-            else {
+            guard let manifest = try? fetch.offered(channel)?.manifest, manifest.hash == hash else {
                 try store.skipSnapshot(hash)
                 continue
             }
@@ -175,7 +176,6 @@ public struct CellSync {
         case .reconcile(.send(let request)): return .reconciled(.answered(try link.reconcile(request)))
         case .reconcile(let effect): return try store.perform(effect, as: identity).map { .reconciled($0) }
         case .fetchSnapshot(let channel):
-            let fetch = SnapshotFetch(store: store, organisation: identity.organisation, centre: centre, link: link)
             let cells = try fetch.run(channel) { snapshotProgress?(channel, $0, $1) }
             return .snapshotFetched(channel, confirmedBy: cells)
         case .abandonSnapshot(let channel, let reason):

@@ -15,33 +15,29 @@ struct SnapshotFetch {
     /// - Throws: ``CellError`` where the line fails, and `ProtocolError` where what came is not what the centre signed.
     func run(_ channel: String, progress: (Int, Int) -> Void) throws -> Int? {
         guard try store.mayBegin(channel) else { return nil }
-        let response: WireSnapshotResponse
-        do { response = try link.snapshot(of: channel) } catch let error as CellError where error.code == .refused {
-            return nil
-        }
-        let (manifest, proof) = try checked(response, channel)
+        guard let (manifest, proof, confirmed) = try offered(channel) else { return nil }
         guard let missing = try store.begin(manifest, proof) else { return nil }
         let total = manifest.chunks.count
         for (done, number) in missing.enumerated() {
             progress(total - missing.count + done, total)
-            let packed: [UInt8]
-            do { packed = try link.snapshotChunk(manifest.chunks[number].hash, in: channel) } catch let error
-                as CellError
-                where error.code == .refused
-            {
-                // A newer one took its place meanwhile.
-                return nil
-            }
+            let packed = try Self.unlessRefused { try link.snapshotChunk(manifest.chunks[number].hash, in: channel) }
+            // A newer one took its place meanwhile.
+            guard let packed else { return nil }
             try store.keep(chunk: number, of: manifest, packed)
         }
         progress(total, total)
-        return Int(response.confirmed)
+        return confirmed
     }
 
-    /// What the centre signed for in its log, of this organisation and channel.
-    func checked(
-        _ response: WireSnapshotResponse, _ channel: String
-    ) throws -> (manifest: SnapshotManifest, proof: EntryProof) {
+    private static func unlessRefused<T>(_ body: () throws -> T) throws -> T? {
+        do { return try body() } catch let error as CellError where error.code == .refused { return nil }
+    }
+
+    /// The newest, and how many cells had made it again; nil where there is none.
+    ///
+    /// - Throws: as ``run(_:progress:)``: it is what the centre signed for in its log, of this organisation and channel.
+    func offered(_ channel: String) throws -> (manifest: SnapshotManifest, proof: EntryProof, confirmedBy: Int)? {
+        guard let response = try Self.unlessRefused({ try link.snapshot(of: channel) }) else { return nil }
         let manifest = try SnapshotManifest(decoding: Array(response.manifest))
         let proof = try EntryProof(response.proof)
         guard manifest.organisation == organisation else {
@@ -53,7 +49,7 @@ struct SnapshotFetch {
         guard proof.isGood(by: centre) else {
             throw ProtocolError(.badSignature, "the centre did not sign for the snapshot that it gave")
         }
-        return (manifest, proof)
+        return (manifest, proof, Int(response.confirmed))
     }
 }
 
