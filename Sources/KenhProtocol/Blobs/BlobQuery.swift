@@ -106,10 +106,20 @@ public enum BlobPath {
 
     /// - Throws: ``ProtocolError`` with code `malformed`.
     public static func hash(in path: String) throws(ProtocolError) -> Hash256 {
+        guard let hash = Hash256(path: path, after: prefix) else {
+            throw ProtocolError(.malformed, "an attachment is named by 64 lower-case hex digits")
+        }
+        return hash
+    }
+}
+
+extension Hash256 {
+    /// What a path names by 64 lower-case hex digits; nil of another form.
+    init?(path: String, after prefix: String) {
         let name = path.dropFirst(prefix.count)
         guard path.hasPrefix(prefix), name.utf8.count == 64, name.lowercased().utf8.elementsEqual(name.utf8),
-            let bytes = [UInt8](hex: name), let hash = Hash256(bytes: bytes)
-        else { throw ProtocolError(.malformed, "an attachment is named by 64 lower-case hex digits") }
-        return hash
+            let bytes = [UInt8](hex: name)
+        else { return nil }
+        self.init(bytes: bytes)
     }
 }

@@ -10,10 +10,9 @@ public enum SnapshotPath {
 
     /// - Throws: ``ProtocolError`` with code `malformed`.
     public static func hash(in path: String) throws(ProtocolError) -> Hash256 {
-        let name = path.dropFirst(Self.path.count + 1)
-        guard path.hasPrefix(Self.path + "/"), name.utf8.count == 64, name.lowercased().utf8.elementsEqual(name.utf8),
-            let bytes = [UInt8](hex: name), let hash = Hash256(bytes: bytes)
-        else { throw ProtocolError(.malformed, "a chunk is named by 64 lower-case hex digits") }
+        guard let hash = Hash256(path: path, after: Self.path + "/") else {
+            throw ProtocolError(.malformed, "a chunk is named by 64 lower-case hex digits")
+        }
         return hash
     }
 }
