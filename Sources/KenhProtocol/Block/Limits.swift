@@ -13,6 +13,7 @@ public enum Limits {
     public static let rulingBytes = 1 << 20
     public static let erasureBytes = 1 << 20
     public static let erasureReasonBytes = 200
+    public static let finalityBytes = 1 << 20
     /// Kept aside of one revoked device.
     public static let quarantineBytes = 64 << 20
     public static let detachedBytes = 64 << 20

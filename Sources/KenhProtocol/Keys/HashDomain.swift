@@ -16,6 +16,10 @@ public enum HashDomain: String, Sendable, CaseIterable {
     case snapshotChunk = "kenh-v1 snapshot chunk"
     /// Of what an erasure names.
     case erasure = "kenh-v1 erasure"
+    /// Of what a finality names.
+    case finality = "kenh-v1 finality"
+    /// Of an archive file.
+    case archive = "kenh-v1 archive"
     /// Of an enrolment code's secret: the code's id.
     case code = "kenh-v1 code"
 }

@@ -45,6 +45,12 @@ public nonisolated enum WireEntryKind: SwiftProtobuf.Enum, Swift.CaseIterable {
 
   /// values that every node takes out of the blocks that it holds
   case erasure // = 6
+
+  /// writes of deleted rows that every node drops from its rows' states
+  case finality // = 7
+
+  /// a file that has the bodies of a run of the channel's blocks; the object is the file
+  case archive // = 8
   case UNRECOGNIZED(Int)
 
   public init() {
@@ -60,6 +66,8 @@ public nonisolated enum WireEntryKind: SwiftProtobuf.Enum, Swift.CaseIterable {
     case 4: self = .ruling
     case 5: self = .snapshot
     case 6: self = .erasure
+    case 7: self = .finality
+    case 8: self = .archive
     default: self = .UNRECOGNIZED(rawValue)
     }
   }
@@ -73,6 +81,8 @@ public nonisolated enum WireEntryKind: SwiftProtobuf.Enum, Swift.CaseIterable {
     case .ruling: return 4
     case .snapshot: return 5
     case .erasure: return 6
+    case .finality: return 7
+    case .archive: return 8
     case .UNRECOGNIZED(let i): return i
     }
   }
@@ -86,6 +96,8 @@ public nonisolated enum WireEntryKind: SwiftProtobuf.Enum, Swift.CaseIterable {
     .ruling,
     .snapshot,
     .erasure,
+    .finality,
+    .archive,
   ]
 
 }
@@ -312,6 +324,12 @@ public nonisolated struct WireLogEntry: @unchecked Sendable {
     set {_uniqueStorage()._erasure = newValue}
   }
 
+  /// Finality, of kind FINALITY: the object hash is its hash
+  public var finality: Data {
+    get {_storage._finality}
+    set {_uniqueStorage()._finality = newValue}
+  }
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -422,6 +440,84 @@ public nonisolated struct WireErasedChange: Sendable {
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
+}
+
+/// Writes of rows that are deleted for good. Serialised once, by the centre: the entry's object hash covers these bytes.
+public nonisolated struct WireFinality: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// ascending by hash
+  public var blocks: [WireFinalBlock] = []
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct WireFinalBlock: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// 32 bytes
+  public var hash: Data = Data()
+
+  /// ascending, none beside another
+  public var changes: [WireChangeRange] = []
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// The first record of an archive file. After its first line the file is a sequence of records, each behind its length as
+/// a varint: this one, then an ArchivedBlock for each.
+public nonisolated struct WireArchiveHead: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// 32 bytes
+  public var organisation: Data = Data()
+
+  public var channel: String = String()
+
+  /// sequences in the channel's log of its first and last block
+  public var first: UInt64 = 0
+
+  public var last: UInt64 = 0
+
+  public var blocks: UInt32 = 0
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct WireArchivedBlock: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var sequence: UInt64 = 0
+
+  /// without its detached section, which an erasure may change
+  public var block: WireBlock {
+    get {_block ?? WireBlock()}
+    set {_block = newValue}
+  }
+  /// Returns true if `block` has been explicitly set.
+  public var hasBlock: Bool {self._block != nil}
+  /// Clears the value of `block`. Subsequent reads from it will return its default value.
+  public mutating func clearBlock() {self._block = nil}
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _block: WireBlock? = nil
 }
 
 /// Changes of a block, counted from 0.
@@ -884,6 +980,9 @@ public nonisolated struct WireSyncRequest: Sendable {
   /// files may still hold what was erased: the cursors confirm no erasure
   public var erasuresPending: Bool = false
 
+  /// with these blocks the centre has all that the device has
+  public var allSent: Bool = false
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -1228,6 +1327,12 @@ public nonisolated struct WireHandedBack: @unchecked Sendable {
     set {_uniqueStorage()._erasure = newValue}
   }
 
+  /// of kind FINALITY, never absent there
+  public var finality: Data {
+    get {_storage._finality}
+    set {_uniqueStorage()._finality = newValue}
+  }
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -1444,7 +1549,7 @@ public nonisolated struct WireBlobStatus: Sendable {
 fileprivate nonisolated let _protobuf_package = "kenh.v1"
 
 nonisolated extension WireEntryKind: SwiftProtobuf._ProtoNameProviding {
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0ENTRY_KIND_UNSPECIFIED\0\u{1}ENTRY_KIND_BLOCK\0\u{1}ENTRY_KIND_REGISTRY\0\u{1}ENTRY_KIND_VERDICT\0\u{1}ENTRY_KIND_RULING\0\u{1}ENTRY_KIND_SNAPSHOT\0\u{1}ENTRY_KIND_ERASURE\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0ENTRY_KIND_UNSPECIFIED\0\u{1}ENTRY_KIND_BLOCK\0\u{1}ENTRY_KIND_REGISTRY\0\u{1}ENTRY_KIND_VERDICT\0\u{1}ENTRY_KIND_RULING\0\u{1}ENTRY_KIND_SNAPSHOT\0\u{1}ENTRY_KIND_ERASURE\0\u{1}ENTRY_KIND_FINALITY\0\u{1}ENTRY_KIND_ARCHIVE\0")
 }
 
 nonisolated extension WireVerdict: SwiftProtobuf._ProtoNameProviding {
@@ -1603,7 +1708,7 @@ nonisolated extension WireBlock: SwiftProtobuf.Message, SwiftProtobuf._MessageIm
 
 nonisolated extension WireLogEntry: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".LogEntry"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}kind\0\u{1}channel\0\u{1}sequence\0\u{1}position\0\u{3}object_hash\0\u{3}accepted_at_ms\0\u{1}block\0\u{1}registry\0\u{1}epoch\0\u{1}signature\0\u{1}ruling\0\u{2}\u{2}erasure\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}kind\0\u{1}channel\0\u{1}sequence\0\u{1}position\0\u{3}object_hash\0\u{3}accepted_at_ms\0\u{1}block\0\u{1}registry\0\u{1}epoch\0\u{1}signature\0\u{1}ruling\0\u{2}\u{2}erasure\0\u{1}finality\0")
 
   fileprivate class _StorageClass {
     var _kind: WireEntryKind = .unspecified
@@ -1618,6 +1723,7 @@ nonisolated extension WireLogEntry: SwiftProtobuf.Message, SwiftProtobuf._Messag
     var _signature: Data = Data()
     var _ruling: Data = Data()
     var _erasure: Data = Data()
+    var _finality: Data = Data()
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -1640,6 +1746,7 @@ nonisolated extension WireLogEntry: SwiftProtobuf.Message, SwiftProtobuf._Messag
       _signature = source._signature
       _ruling = source._ruling
       _erasure = source._erasure
+      _finality = source._finality
     }
   }
 
@@ -1670,6 +1777,7 @@ nonisolated extension WireLogEntry: SwiftProtobuf.Message, SwiftProtobuf._Messag
         case 10: try { try decoder.decodeSingularBytesField(value: &_storage._signature) }()
         case 11: try { try decoder.decodeSingularBytesField(value: &_storage._ruling) }()
         case 13: try { try decoder.decodeSingularBytesField(value: &_storage._erasure) }()
+        case 14: try { try decoder.decodeSingularBytesField(value: &_storage._finality) }()
         default: break
         }
       }
@@ -1718,6 +1826,9 @@ nonisolated extension WireLogEntry: SwiftProtobuf.Message, SwiftProtobuf._Messag
       if !_storage._erasure.isEmpty {
         try visitor.visitSingularBytesField(value: _storage._erasure, fieldNumber: 13)
       }
+      if !_storage._finality.isEmpty {
+        try visitor.visitSingularBytesField(value: _storage._finality, fieldNumber: 14)
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -1739,6 +1850,7 @@ nonisolated extension WireLogEntry: SwiftProtobuf.Message, SwiftProtobuf._Messag
         if _storage._signature != rhs_storage._signature {return false}
         if _storage._ruling != rhs_storage._ruling {return false}
         if _storage._erasure != rhs_storage._erasure {return false}
+        if _storage._finality != rhs_storage._finality {return false}
         return true
       }
       if !storagesAreEqual {return false}
@@ -1958,6 +2070,160 @@ nonisolated extension WireErasedChange: SwiftProtobuf.Message, SwiftProtobuf._Me
   public static func ==(lhs: WireErasedChange, rhs: WireErasedChange) -> Bool {
     if lhs.change != rhs.change {return false}
     if lhs.columns != rhs.columns {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireFinality: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".Finality"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}blocks\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedMessageField(value: &self.blocks) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.blocks.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.blocks, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: WireFinality, rhs: WireFinality) -> Bool {
+    if lhs.blocks != rhs.blocks {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireFinalBlock: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".FinalBlock"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}hash\0\u{1}changes\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularBytesField(value: &self.hash) }()
+      case 2: try { try decoder.decodeRepeatedMessageField(value: &self.changes) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.hash.isEmpty {
+      try visitor.visitSingularBytesField(value: self.hash, fieldNumber: 1)
+    }
+    if !self.changes.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.changes, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: WireFinalBlock, rhs: WireFinalBlock) -> Bool {
+    if lhs.hash != rhs.hash {return false}
+    if lhs.changes != rhs.changes {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireArchiveHead: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".ArchiveHead"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}organisation\0\u{1}channel\0\u{1}first\0\u{1}last\0\u{1}blocks\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularBytesField(value: &self.organisation) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.channel) }()
+      case 3: try { try decoder.decodeSingularUInt64Field(value: &self.first) }()
+      case 4: try { try decoder.decodeSingularUInt64Field(value: &self.last) }()
+      case 5: try { try decoder.decodeSingularUInt32Field(value: &self.blocks) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.organisation.isEmpty {
+      try visitor.visitSingularBytesField(value: self.organisation, fieldNumber: 1)
+    }
+    if !self.channel.isEmpty {
+      try visitor.visitSingularStringField(value: self.channel, fieldNumber: 2)
+    }
+    if self.first != 0 {
+      try visitor.visitSingularUInt64Field(value: self.first, fieldNumber: 3)
+    }
+    if self.last != 0 {
+      try visitor.visitSingularUInt64Field(value: self.last, fieldNumber: 4)
+    }
+    if self.blocks != 0 {
+      try visitor.visitSingularUInt32Field(value: self.blocks, fieldNumber: 5)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: WireArchiveHead, rhs: WireArchiveHead) -> Bool {
+    if lhs.organisation != rhs.organisation {return false}
+    if lhs.channel != rhs.channel {return false}
+    if lhs.first != rhs.first {return false}
+    if lhs.last != rhs.last {return false}
+    if lhs.blocks != rhs.blocks {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireArchivedBlock: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".ArchivedBlock"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}sequence\0\u{1}block\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularUInt64Field(value: &self.sequence) }()
+      case 2: try { try decoder.decodeSingularMessageField(value: &self._block) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if self.sequence != 0 {
+      try visitor.visitSingularUInt64Field(value: self.sequence, fieldNumber: 1)
+    }
+    try { if let v = self._block {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: WireArchivedBlock, rhs: WireArchivedBlock) -> Bool {
+    if lhs.sequence != rhs.sequence {return false}
+    if lhs._block != rhs._block {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -2802,7 +3068,7 @@ nonisolated extension WireTimeResponse: SwiftProtobuf.Message, SwiftProtobuf._Me
 
 nonisolated extension WireSyncRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".SyncRequest"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}protocol\0\u{1}replica\0\u{1}cursors\0\u{1}blocks\0\u{3}down_limit_bytes\0\u{3}with_own_blocks\0\u{3}sent_at_ms\0\u{3}schema_version\0\u{1}receipts\0\u{3}tree_size\0\u{3}takes_snapshots\0\u{1}bases\0\u{1}confirmed\0\u{3}erasures_pending\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}protocol\0\u{1}replica\0\u{1}cursors\0\u{1}blocks\0\u{3}down_limit_bytes\0\u{3}with_own_blocks\0\u{3}sent_at_ms\0\u{3}schema_version\0\u{1}receipts\0\u{3}tree_size\0\u{3}takes_snapshots\0\u{1}bases\0\u{1}confirmed\0\u{3}erasures_pending\0\u{3}all_sent\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -2824,6 +3090,7 @@ nonisolated extension WireSyncRequest: SwiftProtobuf.Message, SwiftProtobuf._Mes
       case 12: try { try decoder.decodeRepeatedMessageField(value: &self.bases) }()
       case 13: try { try decoder.decodeRepeatedBytesField(value: &self.confirmed) }()
       case 14: try { try decoder.decodeSingularBoolField(value: &self.erasuresPending) }()
+      case 15: try { try decoder.decodeSingularBoolField(value: &self.allSent) }()
       default: break
       }
     }
@@ -2872,6 +3139,9 @@ nonisolated extension WireSyncRequest: SwiftProtobuf.Message, SwiftProtobuf._Mes
     if self.erasuresPending != false {
       try visitor.visitSingularBoolField(value: self.erasuresPending, fieldNumber: 14)
     }
+    if self.allSent != false {
+      try visitor.visitSingularBoolField(value: self.allSent, fieldNumber: 15)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -2890,6 +3160,7 @@ nonisolated extension WireSyncRequest: SwiftProtobuf.Message, SwiftProtobuf._Mes
     if lhs.bases != rhs.bases {return false}
     if lhs.confirmed != rhs.confirmed {return false}
     if lhs.erasuresPending != rhs.erasuresPending {return false}
+    if lhs.allSent != rhs.allSent {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -3481,13 +3752,14 @@ nonisolated extension WireLogPlace: SwiftProtobuf.Message, SwiftProtobuf._Messag
 
 nonisolated extension WireHandedBack: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".HandedBack"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}proof\0\u{1}block\0\u{1}registry\0\u{1}erasure\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}proof\0\u{1}block\0\u{1}registry\0\u{1}erasure\0\u{1}finality\0")
 
   fileprivate class _StorageClass {
     var _proof: WireEntryProof? = nil
     var _block: WireBlock? = nil
     var _registry: WireSignedStatement? = nil
     var _erasure: Data = Data()
+    var _finality: Data = Data()
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -3502,6 +3774,7 @@ nonisolated extension WireHandedBack: SwiftProtobuf.Message, SwiftProtobuf._Mess
       _block = source._block
       _registry = source._registry
       _erasure = source._erasure
+      _finality = source._finality
     }
   }
 
@@ -3524,6 +3797,7 @@ nonisolated extension WireHandedBack: SwiftProtobuf.Message, SwiftProtobuf._Mess
         case 2: try { try decoder.decodeSingularMessageField(value: &_storage._block) }()
         case 3: try { try decoder.decodeSingularMessageField(value: &_storage._registry) }()
         case 4: try { try decoder.decodeSingularBytesField(value: &_storage._erasure) }()
+        case 5: try { try decoder.decodeSingularBytesField(value: &_storage._finality) }()
         default: break
         }
       }
@@ -3548,6 +3822,9 @@ nonisolated extension WireHandedBack: SwiftProtobuf.Message, SwiftProtobuf._Mess
       if !_storage._erasure.isEmpty {
         try visitor.visitSingularBytesField(value: _storage._erasure, fieldNumber: 4)
       }
+      if !_storage._finality.isEmpty {
+        try visitor.visitSingularBytesField(value: _storage._finality, fieldNumber: 5)
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -3561,6 +3838,7 @@ nonisolated extension WireHandedBack: SwiftProtobuf.Message, SwiftProtobuf._Mess
         if _storage._block != rhs_storage._block {return false}
         if _storage._registry != rhs_storage._registry {return false}
         if _storage._erasure != rhs_storage._erasure {return false}
+        if _storage._finality != rhs_storage._finality {return false}
         return true
       }
       if !storagesAreEqual {return false}
