@@ -255,7 +255,10 @@ import Testing
     func upgrade() throws {
         let erasure = try erasure(names(of: a))
         try SQLiteTool.run(
-            "DROP TABLE kenh_erasure; DROP TABLE kenh_erased; PRAGMA user_version = 5;", on: a.path)
+            """
+            DROP TABLE kenh_erasure; DROP TABLE kenh_erased; DROP TABLE kenh_finality; DROP TABLE kenh_final;
+            DROP TABLE kenh_archive; PRAGMA user_version = 5;
+            """, on: a.path)
         try a.upgrade(to: TestSchema.schema)
         try take(erasure, a)
         #expect(try a.value("item", "x", "contact") == .null)

@@ -55,7 +55,9 @@ struct TransferTests {
         let cell = organisation["A"]
         try cell.insert("item", "x")
         try cell.store.write { try $0.execute("DROP TABLE kenh_transfer") }
-        for name in ["erasure", "erased", "snapshot", "snapshot_chunk", "seen_snapshot"] {
+        for name in [
+            "finality", "final", "archive", "erasure", "erased", "snapshot", "snapshot_chunk", "seen_snapshot",
+        ] {
             try cell.store.write { try $0.execute("DROP TABLE kenh_\(name)") }
         }
         try cell.store.write { try $0.execute("DROP INDEX kenh_block_base") }

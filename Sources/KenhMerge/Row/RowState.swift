@@ -40,6 +40,9 @@ public struct RowState: Sendable, Equatable {
         writes.removeLast(writes.count - kept)
     }
 
+    /// Drops whole writes: their row is deleted for good.
+    public mutating func drop(_ isFinal: (Dot) -> Bool) { writes.removeAll { isFinal($0.dot) } }
+
     /// Alive while any write is unremoved; shown only when an insert is known, too.
     @inlinable
     public var isShown: Bool {

@@ -160,6 +160,31 @@ struct BlockTable {
     }
 
     /// The size of the block's plain body as its header declares it.
+    /// Merged blocks whose newest entry stands above a place, and those without one.
+    func merged(in channel: Int, after sequence: UInt64) throws(StoreError) -> [Hash256] {
+        let read = try sql(
+            """
+            SELECT hash FROM kenh_block
+            WHERE ch = ? AND is_applied = 1 AND (sequence IS NULL OR sequence > ?) AND \(Self.hasBody)
+            """)
+        defer { read.reset() }
+        read.bind(1, channel)
+        read.bind(2, Int64(clamping: sequence))
+        var hashes: [Hash256] = []
+        while try read.step() {
+            guard let hash = Hash256(bytes: read.bytes(0)) else { throw BranchIndex.damaged }
+            hashes.append(hash)
+        }
+        return hashes
+    }
+
+    func firstCounter(of hash: Hash256) throws(StoreError) -> UInt64? {
+        let read = try sql("SELECT first_counter FROM kenh_block WHERE hash = ?")
+        defer { read.reset() }
+        read.bind(1, copying: hash.bytes)
+        return try read.step() ? UInt64(clamping: read.int(0)) : nil
+    }
+
     func plainSize(of hash: Hash256) throws -> Int? {
         let read = try sql("SELECT header FROM kenh_block WHERE hash = ?")
         defer { read.reset() }

@@ -49,6 +49,9 @@ public struct LogFollower {
                 delivery.registry += try facts(entry, proof)
                 delivery.statements.append(.init(proof: proof, signed: entry.registry))
             case .erasure: delivery.erasures.append(try .init(proof: proof, bytes: Array(entry.erasure)))
+            case .finality: delivery.finalities.append(try .init(proof: proof, bytes: Array(entry.finality)))
+            case .archive:
+                delivery.archives.append(.init(channel: entry.channel, sequence: entry.sequence, hash: proof.object))
             default: throw ProtocolError(.unsupportedVersion, "the centre's log has entries that need a newer Kenh")
             }
         }
@@ -72,9 +75,9 @@ public struct LogFollower {
                 recovery: .resync)
         }
         guard let object = Hash256(bytes: entry.objectHash), entry.kind == .ruling || entry.ruling.isEmpty,
-            entry.kind == .erasure || entry.erasure.isEmpty
+            entry.kind == .erasure || entry.erasure.isEmpty, entry.kind == .finality || entry.finality.isEmpty
         else {
-            throw ProtocolError(.malformed, "a log entry names no object, or has a ruling or an erasure and is none")
+            throw ProtocolError(.malformed, "a log entry names no object, or has what belongs to one of another kind")
         }
         let proof = EntryProof(
             epoch: entry.epoch.isEmpty ? epoch : Array(entry.epoch), kind: entry.kind, channel: entry.channel,

@@ -82,6 +82,15 @@ extension Delivery.Erasure {
     }
 }
 
+extension Delivery.Finality {
+    var wire: WireHandedBack {
+        var wire = WireHandedBack()
+        wire.proof = proof.wire
+        wire.finality = Data(bytes)
+        return wire
+    }
+}
+
 /// What a store takes over at the end of a reconciliation, as one transaction.
 public struct Adoption: Sendable {
     public let epoch: [UInt8]

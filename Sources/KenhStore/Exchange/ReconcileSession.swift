@@ -130,12 +130,12 @@ public struct ReconcileSession: Sendable {
         return .send(request)
     }
 
-    /// Erasures are whole already.
+    /// Erasures and final deletions are whole already.
     private func nextOffers() -> [WireHandedBack] {
         var page: [WireHandedBack] = []
         var bytes = 0
         for offer in offers.prefix(Self.offersPerRequest) {
-            bytes += offer.erasure.count
+            bytes += offer.erasure.count + offer.finality.count
             if !page.isEmpty, bytes > limitBytes { break }
             page.append(offer)
         }

@@ -67,8 +67,8 @@ extension Store {
         }.map(\.0)
     }
 
-    /// Everything that the log had above the common places, in its order: statements and erasures whole, then blocks by
-    /// name and proof.
+    /// Everything that the log had above the common places, in its order: statements, erasures and final deletions whole,
+    /// then blocks by name and proof.
     /// Then what it has, and once took earlier than it says.
     public func offers(above common: [String: LogRecord.Place]) throws(StoreError) -> [WireHandedBack] {
         try reading { core in
@@ -77,6 +77,7 @@ extension Store {
             for channel in core.channels.all {
                 let place = common[channel.name]?.sequence ?? 0
                 offers += try core.erasures.all(channel: channel.name, after: place).map(\.wire)
+                offers += try core.finals.all(channel: channel.name, after: place).map(\.wire)
             }
             for channel in core.channels.all {
                 let place = common[channel.name]?.sequence ?? 0

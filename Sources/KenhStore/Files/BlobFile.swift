@@ -3,7 +3,7 @@ import KenhMerge
 import KenhProtocol
 
 /// An open file. Errors are in a store's words, since the disk is the same.
-struct BlobFile: ~Copyable {
+package struct BlobFile: ~Copyable {
     private let descriptor: Int32
     private let path: String
     private static let chunkBytes = 1 << 18
@@ -102,6 +102,24 @@ struct BlobFile: ~Copyable {
     /// That there is none is no error.
     static func remove(_ path: String) throws(StoreError) {
         guard unlink(path) == 0 || errno == ENOENT || errno == ENOTDIR else { throw failure(path) }
+    }
+
+    /// A file that is all there or not at all, and durable when this returns.
+    ///
+    /// - Parameters:
+    ///   - part: where it is written first; what is there is replaced.
+    package static func writeWhole(
+        _ bytes: [UInt8], to part: String, thenMoveTo target: String
+    ) throws(StoreError) {
+        do throws(StoreError) {
+            let file = try BlobFile(part, O_WRONLY | O_CREAT | O_TRUNC)
+            try file.write(bytes, at: 0)
+            try file.sync()
+            try move(part, to: target)
+        } catch {
+            _ = unlink(part)
+            throw error
+        }
     }
 
     /// Durable when it returns.

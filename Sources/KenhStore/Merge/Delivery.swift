@@ -57,20 +57,22 @@ public struct Delivery: Sendable {
         }
     }
 
-    /// That the log names a snapshot of a channel.
-    public struct SnapshotEntry: Sendable, Equatable {
+    /// That the log names a snapshot of a channel, or a file that has the bodies of its older blocks.
+    public struct NamedFile: Sendable, Equatable {
         public let channel: String
         public let sequence: UInt64
-        /// Of its manifest.
+        /// Of the snapshot's manifest, or of the file.
         public let hash: Hash256
     }
 
     /// In the order of the log.
     public var items: [Item]
-    public var snapshots: [SnapshotEntry] = []
+    public var snapshots: [NamedFile] = []
+    public var archives: [NamedFile] = []
     public var registry: [RegistryFact]
     public var statements: [Statement] = []
     public var erasures: [Erasure] = []
+    public var finalities: [Finality] = []
     public var checkpoints: [KeptCheckpoint] = []
     /// Entries that were shown to be in the log's tree, by channel.
     public var covered: [String: LogRecord.Place] = [:]
@@ -112,6 +114,8 @@ public struct DeliveryReport: Sendable, Equatable {
     public var leftChannels: [String] = []
     /// Erasures that were not known.
     public var erasures = 0
+    /// Entries on final deletions that were not known.
+    public var finalities = 0
     /// Whether the log has to be told that it had taken blocks earlier than it says.
     public var owesAcceptances = false
 

@@ -140,6 +140,10 @@ final class MergePass {
     private func save(
         table: LocalTable, id: UnsafeRawBufferPointer, channel: Int, isNew: Bool, mightConflict: Bool
     ) throws {
+        if state.writes.isEmpty {
+            if !isNew { try core.rows.remove(table: table, id: id, channel: channel) }
+            return
+        }
         try core.rows.save(state, table: table, id: id, channel: channel, isNew: isNew)
         let mayConflict = state.mayConflict && state.isShown
         if mayConflict || mightConflict {
@@ -173,6 +177,8 @@ final class MergePass {
                 dot: dot, clock: block.clock(number), kind: block.body.kinds[number], columns: block.columns(number),
                 source: Int32(i))
             state.apply(change, predecessors: predecessors[...])
+            // It has taken the place of what it names; nobody keeps what it wrote.
+            if !block.final.isEmpty, block.final.contains(number) { state.drop { $0 == dot } }
         }
     }
 
@@ -392,7 +398,36 @@ final class MergePass {
         try showAmongOthers(table: table, id: key)
     }
 
-    /// Writes down what adopting rows added to the channels' digests.
+    // MARK: final deletions
+
+    /// Drops writes from a row's state.
+    ///
+    /// - Returns: what is left of it, and what the row showed where it does not any more; nil where it had none of them.
+    func drop(
+        _ dots: Set<Dot>, from row: RowKey, of table: LocalTable, channel: Int
+    ) throws -> (left: [Write], line: [Value]?)? {
+        let states = try core.rows.states(table: table, id: row.id)
+        guard let known = states[channel], known.writes.contains(where: { dots.contains($0.dot) }) else { return nil }
+        if lastTouched != table.number { touch(table.number) }
+        return try row.id.withUnsafeBytes { id in
+            state = known
+            let mightConflict = state.mayConflict
+            let before = try digest(table, table.rowSeed(id))
+            var line: [Value]?
+            if table.declared != nil, core.shownChannel(states, table: table, id: id) == channel {
+                line = try TableLine(core: core, table: table).read(id: row.id)
+                try lift(table: table, id: id)
+            }
+            state.drop(dots.contains)
+            let left = state.writes
+            try save(table: table, id: id, channel: channel, isNew: false, mightConflict: mightConflict)
+            add(try digest(table, table.rowSeed(id)) - before, to: channel)
+            if table.declared != nil { try showAmongOthers(table: table, id: row.id) }
+            return (left, line)
+        }
+    }
+
+    /// Writes down what adopting or dropping rows changed in the channels' digests.
     func finishAdopting() { gain.finish(in: core.channels) }
 
     /// Brings a row's line up to its state after the table or one of its columns was declared.

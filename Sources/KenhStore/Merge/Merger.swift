@@ -18,7 +18,7 @@ final class Merger {
     /// Merged blocks of which more was struck.
     private var struckLate: [(block: Block, struck: ChangeSet)] = []
     /// Blocks that were ruled on in this delivery, and those whose changes nobody sees any more for that reason.
-    private(set) var ruled: [(block: Block, ruling: Ruling)] = []
+    private(set) var ruled: [Rejection] = []
 
     init(core: StoreCore, now: Int64, ownReplica: ReplicaID? = nil, ownKey: PublicKey? = nil) {
         self.ownKey = ownKey
@@ -64,7 +64,7 @@ final class Merger {
             block, channel: channel, branch: branch, isApplied: false, acceptance: item.acceptance)
         if block.header.replica == ownReplica { report.lostBlocks += 1 }
         if let branch { try append(block.head, to: branch) }
-        if let ruling = item.acceptance?.ruling { ruled.append((block, ruling)) }
+        if let ruling = item.acceptance?.ruling { ruled.append(Rejection(block, ruling)) }
         report.newBlocks += 1
     }
 
@@ -124,7 +124,7 @@ final class Merger {
             throw ProtocolError(.malformed, "a ruling strikes changes that its block does not have")
         }
         try core.blocks.set(joined, on: hash)
-        ruled.append((block, joined))
+        ruled.append(Rejection(block, joined))
         guard try core.index.block(hash: hash)?.isApplied == true else { return }
         struckLate.append((block, joined.struck))
     }
@@ -142,29 +142,38 @@ final class Merger {
         for (channel, rows) in rows.sorted(by: { $0.key < $1.key }) {
             touchedTables.formUnion(rows.map(\.table))
             for orphans in try RowRebuild(core: core, channel: channel).run(rows) {
-                note(orphans: orphans.changes, of: orphans.block)
+                ruled.append(Rejection(orphans.block, Rejection.struck(orphans.changes)))
             }
         }
     }
 
-    private func note(orphans: ChangeSet, of block: Block) {
-        let ruling = Ruling(
-            struck: orphans, code: "rowStruck",
-            message: "the row that was changed was struck; whoever may add it can enter it anew")
-        ruled.append((block, ruling))
-    }
-
-    /// A restored store may learn that its row was struck before its own changes of that row come back.
+    /// A restored store may learn that its row was struck, or deleted for good, before its own changes of that row come
+    /// back.
     private func noteOrphans() throws {
-        guard core.struck.hasAny, let ownKey else { return }
+        guard core.struck.hasAny || core.finals.hasAny, let ownKey else { return }
         for opened in scheduled where (try? opened.block.verify(deviceKey: ownKey)) != nil {
             let orphans = try (0..<opened.body.count).filter { change in
-                guard !opened.struck.contains(change), opened.body.kinds[change] != .insert else { return false }
+                guard !opened.struck.contains(change), !opened.final.contains(change),
+                    opened.body.kinds[change] != .insert
+                else { return false }
                 let row = RowKey(opened, change)
                 let state = try core.rows.states(table: opened.table(change), id: row.id)[opened.channel]
                 return !(state?.writes.contains { $0.columns.contains(.existence) } ?? false)
             }
-            if !orphans.isEmpty { note(orphans: ChangeSet(orphans), of: opened.block) }
+            let deleted = try orphans.filter { try namesFinal($0, of: opened) }
+            let struck = Set(orphans).subtracting(deleted).sorted()
+            if !deleted.isEmpty { ruled.append(Rejection(opened.block, Rejection.deleted(ChangeSet(deleted)))) }
+            if !struck.isEmpty { ruled.append(Rejection(opened.block, Rejection.struck(ChangeSet(struck)))) }
+        }
+    }
+
+    private func namesFinal(_ change: Int, of opened: OpenedBlock) throws -> Bool {
+        guard core.finals.hasAny else { return false }
+        var named: [Dot] = []
+        opened.named(by: change, core.index, into: &named)
+        return try named.contains { dot in
+            guard let span = try core.index.span(of: dot) else { return false }
+            return try core.finals.changes(of: span.hash).contains(Int(dot.counter - span.first))
         }
     }
 
@@ -304,7 +313,7 @@ final class Merger {
         }
         let opened = OpenedBlock(
             block, body: body, channel: channel, branches: branches, acceptedAt: acceptance?.acceptedAt,
-            struck: struck)
+            struck: struck, final: try core.finals.changes(of: block.hash))
         do { try opened.meetTables(core.catalogue, core.sql) } catch {
             guard error.code == .malformedBlock else { throw error }
             return try wait(block, error.message)

@@ -17,6 +17,8 @@ final class OpenedBlock {
     let acceptedAt: Int64?
     /// Changes that nobody merges.
     let struck: ChangeSet
+    /// Changes whose writes are in no row's state, since the row is deleted for good.
+    let final: ChangeSet
     private(set) var maps: [TableMap] = []
     /// The branch that each reference means: 0 the block's own, then the pins.
     let branches: [Int]
@@ -25,9 +27,9 @@ final class OpenedBlock {
     /// - Parameter body: complete: every row has its id.
     init(
         _ block: Block, body: BlockBody, channel: Int, branches: [Int], acceptedAt: Int64?,
-        struck: ChangeSet = ChangeSet()
+        struck: ChangeSet, final: ChangeSet
     ) {
-        self.struck = struck
+        (self.struck, self.final) = (struck, final)
         self.block = block
         self.body = body
         self.channel = channel

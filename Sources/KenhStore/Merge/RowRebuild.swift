@@ -8,6 +8,10 @@ struct RowKey: Hashable {
 
     init(table: Int, id: [UInt8]) { (self.table, self.id) = (table, id) }
 
+    static func precedes(_ a: RowKey, _ b: RowKey) -> Bool {
+        a.table != b.table ? a.table < b.table : a.id.lexicographicallyPrecedes(b.id)
+    }
+
     init(_ block: OpenedBlock, _ change: Int) {
         self.init(table: block.table(change).number, id: Array(block.body.id(of: change)))
     }
@@ -161,7 +165,7 @@ extension OpenedBlock {
         let acceptance = try core.blocks.acceptance(of: block.hash)
         self.init(
             block, body: body, channel: channel, branches: branches, acceptedAt: acceptance?.acceptedAt,
-            struck: acceptance?.ruling?.struck ?? ChangeSet())
+            struck: acceptance?.ruling?.struck ?? ChangeSet(), final: try core.finals.changes(of: block.hash))
         try meetTables(core.catalogue, core.sql)
     }
 }

@@ -88,6 +88,20 @@ final class RowTable {
         while try read.step() { try body(Int(read.int(0)), read.value(1)) }
     }
 
+    /// Every row's states.
+    func forEach(
+        of catalogue: TableCatalogue, _ body: (_ row: RowKey, _ channel: Int, _ state: RowState) throws -> Void
+    ) throws {
+        let read = try sql("SELECT tbl, id, ch, state FROM kenh_row")
+        defer { read.reset() }
+        var state = RowState()
+        while try read.step() {
+            guard let table = catalogue.tables[Int(read.int(0))] else { throw BranchIndex.damaged }
+            try Self.unpack(read.bytes(3), of: table, into: &state)
+            try body(RowKey(table: table.number, id: read.array(1)), Int(read.int(2)), state)
+        }
+    }
+
     /// A statement that is left half-run would keep its parameters.
     private static func unpack(
         _ read: Statement, of table: LocalTable, into state: inout RowState

@@ -240,10 +240,13 @@ public final class Store: Sendable {
         try registry.record(delivery.registry)
         try registry.keep(delivery.statements)
         let erased = try Eraser(core: core).adopt(delivery.erasures)
+        let finaliser = Finaliser(core: core)
+        let final = try finaliser.note(delivery.finalities)
         let merger = Merger(
             core: core, now: now, ownReplica: try core.replica(of: identity), ownKey: identity.key.publicKey)
         try merger.write(delivery.items)
         let adopted = try adoptSnapshots(delivery, core)
+        let dropped = try finaliser.run(final, adopted: adopted.bases)
         try merger.merge()
         if merger.report.lostBlocks > 0 { try beginNewReplica(core, lostBlocks: merger.report.lostBlocks) }
         for cursor in delivery.cursors { try advance(cursor, core) }
@@ -255,9 +258,11 @@ public final class Store: Sendable {
         }
         core.channels.cover(delivery.covered)
         var report = merger.report
-        report.rejectedChanges = try reject(merger.ruled, identity, core)
+        report.rejectedChanges = try reject(dropped.rejections + merger.ruled, identity, core)
         report.erasures = erased.erasures
-        try announce(merger.touchedTables.union(adopted).union(erased.touchedTables), core, db)
+        report.finalities = dropped.finalities
+        let touched = merger.touchedTables.union(adopted.tables).union(erased.touchedTables)
+        try announce(touched.union(dropped.touchedTables), core, db)
         report.leftChannels = try leaveChannels(identity, core, db)
         report.sealed = sealed
         report.owesAcceptances = try core.blocks.owesAny()
@@ -285,15 +290,16 @@ public final class Store: Sendable {
 
     /// Keeps what was struck of the device's own blocks for whoever wrote it.
     private func reject(
-        _ ruled: [(block: Block, ruling: Ruling)], _ identity: StoreIdentity, _ core: StoreCore
+        _ rejections: [Rejection], _ identity: StoreIdentity, _ core: StoreCore
     ) throws -> Int {
         var count = 0
-        for (block, ruling) in ruled {
+        for rejection in rejections {
+            let (block, ruling) = (rejection.block, rejection.ruling)
             // A receipt may come before the registry says whose the replica is.
             guard (try? block.verify(deviceKey: identity.key.publicKey)) != nil else { continue }
             let channel = try core.channels.number(block.header.channel)
             let body = try core.births.open(block, channel: channel)
-            let added = try RejectedTable(sql: core.sql).add(block, body, ruling, at: now)
+            let added = try RejectedTable(sql: core.sql).add(rejection, body, at: now)
             guard added > 0 else { continue }
             count += added
             try core.notice(

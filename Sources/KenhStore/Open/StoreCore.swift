@@ -29,6 +29,7 @@ final class StoreCore {
     let rows: RowTable
     let struck: StruckTable
     let erasures: ErasureTable
+    let finals: FinalityTable
     let meta: Meta
     let codec = BlockCodec()
     let births: BirthNames
@@ -54,6 +55,7 @@ final class StoreCore {
         rows = RowTable(sql)
         struck = StruckTable(sql)
         erasures = ErasureTable(sql: sql)
+        finals = FinalityTable(sql)
         meta = Meta(sql: sql)
         births.births = { [unowned self] hash in try SnapshotTable(core: self).births(of: hash) }
     }
@@ -85,6 +87,7 @@ final class StoreCore {
         try index.load()
         try channels.load()
         try struck.load()
+        try finals.load()
         dataVersion = version
     }
 

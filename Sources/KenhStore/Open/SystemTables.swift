@@ -13,6 +13,8 @@
 /// | `kenh_struck` | what changes named that a ruling struck: who names one of them names that |
 /// | `kenh_rejected` | own changes that were struck, for people |
 /// | `kenh_erasure`, `kenh_erased` | what the centre said is to be kept by nobody, and each value of it by its name |
+/// | `kenh_finality`, `kenh_final` | what the centre said is deleted for good, and the changes of it by their blocks |
+/// | `kenh_archive` | files of the centre's that the log names |
 /// | `kenh_cell`, `kenh_device`, `kenh_replica` | who is who, from the centre's registry |
 /// | `kenh_role`, `kenh_grant` | who may do what, from the same |
 /// | `kenh_statement` | that registry's statements as the centre signed them |
@@ -23,7 +25,7 @@
 /// | `kenh_notice` | what people should be told |
 enum SystemTables {
     static let prefix = "kenh_"
-    static let format: Int64 = 6
+    static let format: Int64 = 7
     /// "KENH" in ASCII.
     static let applicationID: Int64 = 0x4B45_4E48
 
@@ -85,6 +87,17 @@ enum SystemTables {
             PRIMARY KEY(hash, place, col, object)) STRICT, WITHOUT ROWID;
         """
 
+    /// What came with format 7: final deletions and archives.
+    private static let finalityDDL = """
+        CREATE TABLE kenh_finality(
+            object BLOB PRIMARY KEY NOT NULL, channel TEXT NOT NULL, sequence INTEGER NOT NULL,
+            proof BLOB NOT NULL, content BLOB NOT NULL) STRICT, WITHOUT ROWID;
+        CREATE TABLE kenh_final(hash BLOB PRIMARY KEY NOT NULL, changes BLOB NOT NULL) STRICT, WITHOUT ROWID;
+        CREATE TABLE kenh_archive(
+            channel TEXT NOT NULL, sequence INTEGER NOT NULL, hash BLOB NOT NULL,
+            PRIMARY KEY(channel, sequence)) STRICT, WITHOUT ROWID;
+        """
+
     /// What is lacking in a store of an earlier format.
     static func upgradeDDL(from format: Int64) -> String {
         let checkpoints = """
@@ -108,7 +121,8 @@ enum SystemTables {
             \(format < 3 ? rights : "")
             \(format < 4 ? transferDDL : "")
             \(format < 5 ? bases : "")
-            \(erasureDDL)
+            \(format < 6 ? erasureDDL : "")
+            \(finalityDDL)
             """
     }
 
@@ -118,6 +132,7 @@ enum SystemTables {
         \(transferDDL)
         \(snapshotDDL)
         \(erasureDDL)
+        \(finalityDDL)
         CREATE TABLE kenh_meta(key TEXT PRIMARY KEY NOT NULL, value ANY) STRICT, WITHOUT ROWID;
         CREATE TABLE kenh_table(
             number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, id_type TEXT NOT NULL, channel TEXT,

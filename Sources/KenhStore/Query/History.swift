@@ -70,11 +70,12 @@ private struct HistoryReader {
     let acceptedAt: Int64?
     let ruling: Ruling?
 
-    /// Of a row all of whose changes were struck there is no state.
+    /// Of a row all of whose changes were struck, or that is deleted for good, there is no state.
     static func channels(of table: LocalTable, key: [UInt8], _ core: StoreCore) throws(StoreError) -> [Int] {
         let read = try core.sql(
             """
             SELECT ch FROM kenh_row WHERE tbl = ? AND id = ? UNION SELECT ch FROM kenh_block WHERE ruling IS NOT NULL
+            UNION SELECT c.number FROM kenh_finality f JOIN kenh_channel c ON c.name = f.channel
             """)
         defer { read.reset() }
         read.bind(1, table.number)

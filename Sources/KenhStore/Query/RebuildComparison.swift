@@ -45,6 +45,9 @@ struct RebuildComparison {
         var random = random
         let identity = StoreIdentity(
             organisation: .zero, replica: .random(using: &random), key: try SigningKey(using: &random))
+        var finalities = Delivery()
+        finalities.finalities = try core.finals.all()
+        _ = try copy.take(finalities, as: identity)
         for channel in try SnapshotTable(core: core).channels() { try copy.begin(asIn: core, channel, identity) }
         var batch: [Delivery.Item] = []
         var bytes = 0

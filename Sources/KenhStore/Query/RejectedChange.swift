@@ -47,7 +47,8 @@ struct RejectedTable {
 
     /// - Parameter body: complete: every row has its id.
     /// - Returns: how many changes were not in the list.
-    func add(_ block: Block, _ body: BlockBody, _ ruling: Ruling, at milliseconds: Int64) throws -> Int {
+    func add(_ rejection: Rejection, _ body: BlockBody, at milliseconds: Int64) throws -> Int {
+        let (block, ruling) = (rejection.block, rejection.ruling)
         var added = 0
         for place in ruling.struck.ranges.joined() where place < body.count {
             let insert = try sql(
@@ -66,7 +67,7 @@ struct RejectedTable {
             insert.bind(7, Int(body.kinds[place].rawValue))
             insert.bind(8, copying: block.header.officer)
             insert.bind(9, body.clocks[place].milliseconds)
-            insert.bind(10, copying: Self.content(body, place, table))
+            insert.bind(10, copying: Self.content(body, place, table, of: rejection.rows[place] ?? [:]))
             insert.bind(11, copying: ruling.code)
             insert.bind(12, copying: ruling.message)
             if try insert.step() { added += 1 }
@@ -75,12 +76,19 @@ struct RejectedTable {
         return added
     }
 
-    private static func content(_ body: BlockBody, _ place: Int, _ table: BodyTable) -> [UInt8] {
+    /// What the change wrote, then what else its row showed.
+    private static func content(
+        _ body: BlockBody, _ place: Int, _ table: BodyTable, of row: [String: Value]
+    ) -> [UInt8] {
         let names = table.columns.indices.filter { body.masks[place] >> UInt64($0) & 1 == 1 }.map { table.columns[$0] }
         var writer = ByteWriter()
         for (name, value) in zip(names, body.values(of: place)) {
             writer.prefixed(Array(name.utf8))
             writer.value(body.value(value))
+        }
+        for (name, value) in row.sorted(by: { $0.key < $1.key }) where !names.contains(name) && value != .null {
+            writer.prefixed(Array(name.utf8))
+            writer.value(value)
         }
         return writer.bytes
     }

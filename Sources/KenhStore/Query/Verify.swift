@@ -27,6 +27,7 @@ extension Store {
             try RegistryVerifier(core: core).run(&report)
             try CheckpointVerifier(core: core).run(&report)
             try ErasureVerifier(core: core).run(&report)
+            try FinalityVerifier(core: core).run(&report)
             if deep, blocks.areReadable {
                 try RebuildComparison(core: core, schema: schema, random: makeRandom()).run(&report, &steps)
             }

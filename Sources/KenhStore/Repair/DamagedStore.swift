@@ -43,6 +43,14 @@ struct DamagedStore {
         }
     }
 
+    /// Final deletions that the centre signed.
+    func finalities(signedBy keys: ServingKeys) -> [Delivery.Finality] {
+        file.lines("SELECT proof, content FROM kenh_finality ORDER BY channel, sequence") { read in
+            guard let proof = EntryProof(stored: read.array(0)), proof.isGood(by: keys) else { return nil }
+            return try Delivery.Finality(proof: proof, bytes: read.array(1))
+        }
+    }
+
     /// Checkpoints that the centre signed.
     func checkpoints(signedBy keys: ServingKeys) -> [KeptCheckpoint] {
         file.lines("SELECT note, at, is_contradicted FROM kenh_checkpoint ORDER BY number") { read in

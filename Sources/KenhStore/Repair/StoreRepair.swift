@@ -64,6 +64,7 @@ public struct StoreRepair {
         delivery.statements = statements
         delivery.checkpoints = damaged.checkpoints(signedBy: keys)
         delivery.erasures = damaged.erasures(signedBy: keys)
+        delivery.finalities = damaged.finalities(signedBy: keys)
         _ = try store.take(delivery, as: identity)
         let store = store
         func isGood(_ block: Block) -> Bool {

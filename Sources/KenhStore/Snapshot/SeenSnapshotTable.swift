@@ -15,7 +15,7 @@ struct SeenSnapshotTable {
         case different = 4
     }
 
-    func add(_ entry: Delivery.SnapshotEntry) throws(StoreError) {
+    func add(_ entry: Delivery.NamedFile) throws(StoreError) {
         let insert = try sql(
             "INSERT OR IGNORE INTO kenh_seen_snapshot(hash, channel, sequence, state) VALUES(?, ?, ?, 0)")
         insert.bind(1, copying: entry.hash.bytes)

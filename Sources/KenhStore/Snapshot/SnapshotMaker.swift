@@ -45,11 +45,13 @@ public final class SnapshotMaker {
     /// Merges further entries.
     ///
     /// - Parameter items: in the order of the log, each with the sequence of its entry.
-    public func take(_ items: [Delivery.Item]) throws {
+    public func take(_ items: [Delivery.Item], finalities: [Delivery.Finality] = []) throws {
         for item in items where item.block != nil && sequences[item.hash] == nil {
             sequences[item.hash] = item.acceptance?.sequence
         }
-        _ = try store.take(Delivery(items: items), as: identity)
+        var delivery = Delivery(items: items)
+        delivery.finalities = finalities
+        _ = try store.take(delivery, as: identity)
     }
 
     /// - Parameters:

@@ -114,6 +114,8 @@ extension Store {
         var same: Bool?
         if let blocks {
             let maker = try SnapshotMaker(channel: manifest.channel, folder: folder, random: makeRandom)
+            let finalities = try reading { try $0.finals.all(channel: manifest.channel) }
+            try maker.take([], finalities: finalities.filter { $0.proof.sequence <= manifest.sequence })
             for start in stride(from: 0, to: blocks.count, by: Self.blocksAtOnce) {
                 let part = blocks[start..<min(start + Self.blocksAtOnce, blocks.count)]
                 try maker.take(try part.map { try item($0) })
@@ -175,6 +177,8 @@ extension Store {
         let others =
             try SeenSnapshotTable(sql: core.sql).count(of: manifest.channel, upTo: manifest.sequence)
             + core.erasures.count(of: manifest.channel, upTo: manifest.sequence)
+            + core.finals.count(of: manifest.channel, upTo: manifest.sequence)
+            + ArchiveTable(sql: core.sql).count(of: manifest.channel, upTo: manifest.sequence)
         let isWhole = UInt64(blocks.count) == manifest.blocks && UInt64(blocks.count + others) == manifest.sequence
         return isWhole ? blocks : nil
     }
@@ -183,11 +187,15 @@ extension Store {
 extension Store {
     /// Where the log was followed to the entry that names a channel's snapshot, the channel begins with it.
     ///
-    /// - Returns: the tables that changed.
-    func adoptSnapshots(_ delivery: Delivery, _ core: StoreCore) throws -> Set<Int> {
+    /// - Returns: the tables that changed, and up to which entry of its channel each snapshot reaches.
+    func adoptSnapshots(
+        _ delivery: Delivery, _ core: StoreCore
+    ) throws -> (tables: Set<Int>, bases: [(channel: String, sequence: UInt64)]) {
         for entry in delivery.snapshots { try SeenSnapshotTable(sql: core.sql).add(entry) }
+        for entry in delivery.archives { try ArchiveTable(sql: core.sql).add(entry) }
         let table = SnapshotTable(core: core)
         var changed: Set<Int> = []
+        var bases: [(channel: String, sequence: UInt64)] = []
         for channel in try table.channels() {
             guard let base = try table.base(of: channel), base.state == .fetched,
                 let cursor = delivery.cursors.first(where: { $0.channel == core.channels.name(channel) }),
@@ -204,8 +212,9 @@ extension Store {
             }
             changed.formUnion(
                 try SnapshotAdoption(core: core, channel: channel, manifest: base.manifest).run())
+            bases.append((base.manifest.channel, base.manifest.sequence))
         }
-        return changed
+        return (changed, bases)
     }
 }
 
