@@ -66,14 +66,14 @@ final class HubFixture {
     }
 
     /// Nobody announces it.
-    func restoreLog() throws {
+    func restoreLog(archives: ArchiveShelf? = nil) throws {
         let old = directory.appending(path: "old-\(UUID().uuidString).db")
         try FileManager.default.copyItem(at: backup, to: old)
-        try use(log: old.path)
+        try use(log: old.path, archives: archives)
     }
 
-    func use(log path: String) throws {
-        log = try SQLiteLog(path: path, newEpoch: [UInt8](repeating: 8, count: 16))
+    func use(log path: String, archives: ArchiveShelf? = nil) throws {
+        log = try SQLiteLog(path: path, newEpoch: [UInt8](repeating: 8, count: 16), archives: archives)
         hub = Hub(log: log, identity: hub.identity, clock: { [clock] in clock.milliseconds })
     }
 

@@ -275,7 +275,7 @@ import Testing
         #expect(throws: ProtocolError(.malformed, "")) { try fixture.hub.proof(request, for: fixture["A"].registered) }
     }
 
-    @Test("a log of a format before gets what it lacks when it is opened", arguments: [1, 2, 3, 4])
+    @Test("a log of a format before gets what it lacks when it is opened", arguments: [1, 2, 3, 4, 5])
     func upgrade(_ format: Int) throws {
         for number in 1...11 { try a.insert("row\(number)", channel: "plan/\(number)") }
         try a.syncWhole()
@@ -283,7 +283,13 @@ import Testing
         let path = fixture.directory.appending(path: "old.db").path
         try fixture.backUpLog()
         try FileManager.default.copyItem(atPath: fixture.directory.appending(path: "log.backup").path, toPath: path)
-        try DurableDatabase(path: path, applicationID: 0x4B4C_4F47, format: 5, ddl: "").write {
+        try DurableDatabase(path: path, applicationID: 0x4B4C_4F47, format: 6, ddl: "").write {
+            try $0.execute(
+                """
+                DROP TABLE log_awaited; DROP TABLE log_acknowledged; DROP INDEX log_entry_finality;
+                DROP TABLE log_archive; DROP TABLE log_body; PRAGMA user_version=5
+                """)
+            guard format < 5 else { return }
             try $0.execute(
                 """
                 DROP TABLE log_erased; DROP TABLE log_clean; DROP TABLE log_confirmed; DROP INDEX log_entry_erasure;

@@ -474,7 +474,7 @@ import Testing
     func alteredRights(_ sql: String, _ words: String) throws {
         try fixture.hub.grant("reader", to: "A", in: "org")
         try DurableDatabase(
-            path: fixture.directory.appending(path: "log.db").path, applicationID: 0x4B4C_4F47, format: 5, ddl: ""
+            path: fixture.directory.appending(path: "log.db").path, applicationID: 0x4B4C_4F47, format: 6, ddl: ""
         ).write { try $0.execute(sql) }
         try fixture.use(log: fixture.directory.appending(path: "log.db").path)
         for device in [a, b] {

@@ -120,6 +120,7 @@ public struct SyncSession: Sendable {
         }
         request.confirmed = outbox.snapshots.confirmed.map { Data($0.bytes) }
         request.erasuresPending = outbox.hasErasuresPending
+        request.allSent = !outbox.hasMore
         report.rounds += 1
         return request
     }

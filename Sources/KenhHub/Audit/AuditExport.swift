@@ -83,6 +83,9 @@ public struct AuditExport {
         case .erasure:
             index.add(
                 try Erasure(decoding: entry.payload), in: entry.channel, acceptedAt: entry.acceptedAtMilliseconds)
+        case .finality:
+            index.add(
+                try Finality(decoding: entry.payload), in: entry.channel, acceptedAt: entry.acceptedAtMilliseconds)
         default: break
         }
     }

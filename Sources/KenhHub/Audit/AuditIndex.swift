@@ -47,6 +47,7 @@ struct AuditIndex {
     private var grants: [String] = []
     private var rulings: [String] = []
     private var erasures: [String] = []
+    private var deletions: [String] = []
     /// By the statements so far.
     private(set) var rights = Rights()
     private(set) var entries: UInt64 = 0
@@ -75,6 +76,11 @@ struct AuditIndex {
         erasures.append(
             "\(erasure.names.count) values of \(erasure.blocks.count) blocks in \(channel) on \(Self.time(acceptedAt)): "
                 + Self.oneLine(erasure.reason))
+    }
+
+    mutating func add(_ finality: Finality, in channel: String, acceptedAt: Int64) {
+        deletions.append(
+            "\(finality.count) writes of \(finality.blocks.count) blocks in \(channel) on \(Self.time(acceptedAt))")
     }
 
     mutating func add(_ header: BlockHeader, acceptedAt: Int64) {
@@ -147,6 +153,7 @@ struct AuditIndex {
         for grant in grants { text += "granted      \(grant)\n" }
         for ruling in rulings { text += "struck       \(ruling)\n" }
         for erasure in erasures { text += "erased       \(erasure)\n" }
+        for deletion in deletions { text += "deleted      \(deletion)\n" }
         for (code, cell) in cells.sorted(by: { $0.key < $1.key }) {
             text += "cell         \(code): \(Self.oneLine(cell))\n"
         }

@@ -191,6 +191,9 @@ private struct AuditCheck {
             guard wire.kind == .erasure || wire.erasure.isEmpty else {
                 throw ProtocolError(.malformed, "it has an erasure, and is none")
             }
+            guard wire.kind == .finality || wire.finality.isEmpty else {
+                throw ProtocolError(.malformed, "it has final deletions, and is none")
+            }
             switch wire.kind {
             case .block: try take(try Block(wire.block), object, nil, wire)
             case .ruling where wire.hasBlock:
@@ -200,6 +203,9 @@ private struct AuditCheck {
             case .verdict: try takeLate(nil, object, wire)
             // Whoever has the channel's blocks can make it again.
             case .snapshot where !wire.hasBlock && !wire.hasRegistry: break
+            // The blocks themselves are in the audit file.
+            case .archive where !wire.hasBlock && !wire.hasRegistry: break
+            case .finality: try takeFinality(Array(wire.finality), object, wire)
             case .erasure: try takeErasure(Array(wire.erasure), object, wire)
             default: throw ProtocolError(.unsupportedVersion, "it is of a kind that needs a newer Kenh")
             }
@@ -232,6 +238,17 @@ private struct AuditCheck {
         guard hasAll || wire.acceptedAtMs < lifeBegan else {
             throw ProtocolError(.brokenLink, "it names values that no block of its channel before it has")
         }
+    }
+
+    private mutating func takeFinality(_ bytes: [UInt8], _ object: Hash256, _ wire: WireLogEntry) throws {
+        let finality = try Finality(decoding: bytes)
+        guard ChannelName.isValid(wire.channel), Finality.hash(of: bytes) == object else {
+            throw ProtocolError(.brokenLink, "it carries other final deletions than it names")
+        }
+        index.add(finality, in: wire.channel, acceptedAt: wire.acceptedAtMs)
+        // What came back from a forgotten life may stand before its blocks.
+        guard wire.acceptedAtMs < lifeBegan || finality.blocks.allSatisfy({ lanes[$0.hash]?.channel == wire.channel })
+        else { throw ProtocolError(.brokenLink, "it names a block that is not in its channel's log before it") }
     }
 
     private mutating func take(_ block: Block, _ object: Hash256, _ ruling: Ruling?, _ wire: WireLogEntry) throws {

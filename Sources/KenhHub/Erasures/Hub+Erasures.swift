@@ -82,21 +82,26 @@ extension Hub {
         }
     }
 
-    /// Takes back erasures that the log has lost. What the centre did not sign is passed over.
+    /// Takes back erasures and final deletions that the log has lost. What the centre did not sign is passed over.
     /// - Returns: how many of them the log has now.
-    func takeBackErasures(_ handedBack: [WireHandedBack], _ transaction: any HubTransaction) throws -> Int {
+    func takeBackWhole(_ handedBack: [WireHandedBack], _ transaction: any HubTransaction) throws -> Int {
         var count = 0
-        for item in handedBack where !item.erasure.isEmpty {
-            let bytes = Array(item.erasure)
-            let object = Erasure.hash(of: bytes)
-            guard let proof = try goodProof(item.proof, of: object, transaction), proof.kind == .erasure,
-                ChannelName.isValid(proof.channel)
+        for item in handedBack where item.isWhole {
+            let (erasure, finality) = (Array(item.erasure), Array(item.finality))
+            let object = erasure.isEmpty ? Finality.hash(of: finality) : Erasure.hash(of: erasure)
+            guard let proof = try goodProof(item.proof, of: object, transaction),
+                proof.kind == (erasure.isEmpty ? .finality : .erasure), ChannelName.isValid(proof.channel)
             else { continue }
-            _ = try Erasure(decoding: bytes)
+            if erasure.isEmpty { _ = try Finality(decoding: finality) } else { _ = try Erasure(decoding: erasure) }
             try openEpochIfLost(proof, transaction)
             count += 1
             if try transaction.contains(object) { continue }
-            try enter(bytes, in: proof.channel, acceptedAt: proof.acceptedAtMilliseconds, transaction)
+            let (channel, time) = (proof.channel, proof.acceptedAtMilliseconds)
+            if erasure.isEmpty {
+                try enterFinality(finality, in: channel, acceptedAt: time, transaction)
+            } else {
+                try enter(erasure, in: channel, acceptedAt: time, transaction)
+            }
         }
         return count
     }
@@ -143,9 +148,14 @@ extension Hub {
     }
 
     /// A disk that is full is no reason to give a device nothing.
-    func note(_ moved: [String: Confirmation?], by device: RegisteredDevice) {
-        guard !moved.isEmpty else { return }
+    func note(
+        _ moved: [String: Confirmation?], _ acknowledged: [String: UInt64], by device: RegisteredDevice
+    ) {
+        guard !moved.isEmpty || !acknowledged.isEmpty else { return }
         try? log.write { transaction in
+            for (channel, sequence) in acknowledged {
+                try transaction.acknowledge(channel, sequence, by: device.key)
+            }
             for (channel, confirmation) in moved {
                 try transaction.confirm(channel, confirmation, by: device.key)
             }
@@ -173,4 +183,9 @@ extension Hub {
             }
         }
     }
+}
+
+extension WireHandedBack {
+    /// An erasure or a final deletion, which come whole.
+    var isWhole: Bool { !erasure.isEmpty || !finality.isEmpty }
 }

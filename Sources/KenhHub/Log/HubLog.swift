@@ -9,7 +9,7 @@ public struct NewEntry: Sendable {
     public let acceptedAtMilliseconds: Int64
     /// Key of the device that brought the object; empty for the centre's own statements.
     public let sender: [UInt8]
-    /// The object's bytes: a `Block`, a `SignedStatement` or an `Erasure`; none of a verdict.
+    /// The object's bytes: a `Block`, a `SignedStatement`, an `Erasure` or a `Finality`; none of a verdict.
     public let payload: [UInt8]
     /// Of a block.
     public let header: BlockHeader?
@@ -66,6 +66,13 @@ public struct StoredEntry: Sendable {
 }
 
 extension StoredEntry {
+    func replacing(payload: [UInt8]) -> StoredEntry {
+        StoredEntry(
+            kind: kind, channel: channel, sequence: sequence, position: position, objectHash: objectHash,
+            acceptedAtMilliseconds: acceptedAtMilliseconds, epoch: epoch, signature: signature, sender: sender,
+            payload: payload, ruling: ruling)
+    }
+
     /// A ruling on a block that the log has already has none.
     var hasBlock: Bool { (kind == .block || kind == .ruling) && !payload.isEmpty }
 }
@@ -234,6 +241,24 @@ public protocol HubTransaction: MerkleNodes {
     func confirmations(of device: PublicKey) throws -> [String: Confirmation]
     /// - Parameter confirmation: nil where the device has nothing to do with the channel any more.
     func confirm(_ channel: String, _ confirmation: Confirmation?, by device: PublicKey) throws
+
+    // Final deletions.
+    /// Up to which entry of a channel everybody has to have come, and since when that is waited for.
+    func awaited() throws -> [String: AwaitedDeletions]
+    /// - Parameter awaited: nil where nothing is waited for any more.
+    func wait(for awaited: AwaitedDeletions?, in channel: String) throws
+    /// Up to which entry of each channel a device knew the log when it had sent everything; never beyond what was waited
+    /// for.
+    func acknowledgements(of device: PublicKey) throws -> [String: UInt64]
+    func acknowledge(_ channel: String, _ sequence: UInt64, by device: PublicKey) throws
+    /// Entries of that kind, in the order of the log.
+    func finalities() throws -> [StoredEntry]
+
+    // Archives.
+    /// In the order of their channels and sequences.
+    func archives() throws -> [Archive]
+    /// Leaves the bodies of a file's blocks to the file, or takes them in again.
+    func move(_ file: ArchiveFile, isRestored: Bool) throws -> Archive
 
     // The registry.
     func addCell(code: String, name: String) throws

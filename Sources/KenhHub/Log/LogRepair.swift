@@ -16,7 +16,15 @@ public struct LogRepair {
 
     public private(set) var report = Report()
     private let damaged: DamagedFile
+    /// Where the bodies of archived blocks are found again, by their hashes; what the damaged file says of that is not used.
+    private let archived: [Hash256: ArchivedBody]
+
+    private struct ArchivedBody {
+        let archive: Hash256
+        let record: ArchiveFile.Record
+    }
     private let log: SQLiteLog
+    private let archives: ArchiveShelf?
     private let hub: Hub
 
     private static let pageSize = 500
@@ -25,10 +33,13 @@ public struct LogRepair {
     ///   - path: the damaged file, which is only read.
     ///   - newPath: where the new log is made; nothing may be there.
     ///   - device: the centre's own key.
+    ///   - archives: whose blocks the new log has whole.
     public init(
         damaged path: String, newPath: String, identity: HubIdentity, device: PublicKey, epoch: [UInt8],
-        clock: @escaping @Sendable () -> Int64 = Store.wallClock
+        archives: ArchiveShelf? = nil, clock: @escaping @Sendable () -> Int64 = Store.wallClock
     ) throws {
+        self.archives = archives
+        archived = Self.bodies(archives)
         damaged = try DamagedFile(path: path)
         log = try SQLiteLog(path: newPath)
         let epochs = damaged.lines("SELECT number, epoch, opened_at FROM log_epoch") {
@@ -44,6 +55,31 @@ public struct LogRepair {
         try handBack(loose, device)
     }
 
+    private static func bodies(_ archives: ArchiveShelf?) -> [Hash256: ArchivedBody] {
+        guard let archives else { return [:] }
+        var found: [Hash256: ArchivedBody] = [:]
+        for hash in archives.hashes() {
+            guard let bytes = archives.contents(of: hash), let file = try? ArchiveFile(decoding: bytes) else {
+                continue
+            }
+            for record in file.records { found[record.hash] = ArchivedBody(archive: hash, record: record) }
+        }
+        return found
+    }
+
+    /// The payload with the body that lies in an archive.
+    private func whole(_ entry: StoredEntry) -> StoredEntry {
+        guard entry.hasBlock, let known = archived[entry.objectHash], let archives,
+            var wire = try? WireCoding.decode(WireBlock.self, from: entry.payload), wire.body.isEmpty,
+            let record = try? archives.record(
+                of: known.archive, start: known.record.start, size: known.record.size),
+            let (_, block) = try? ArchiveFile.block(in: record)
+        else { return entry }
+        wire.body = Data(block.body)
+        guard let payload = try? WireCoding.encode(wire) else { return entry }
+        return entry.replacing(payload: payload)
+    }
+
     // MARK: chains
 
     private typealias Found = (entry: StoredEntry, entryHash: Hash256)
@@ -56,10 +92,11 @@ public struct LogRepair {
         var last: [String: Hash256] = [:]
         let key = try log.read { try hub.servingKeys($0) }
         for number in damaged.numbers(of: "log_entry", "position") {
-            guard let found = damaged.line(Self.entry, number, { try Self.entry($0, epochs) }) else {
+            guard var found = damaged.line(Self.entry, number, { try Self.entry($0, epochs) }) else {
                 report.damagedEntries += 1
                 continue
             }
+            found.entry = whole(found.entry)
             let channel = found.entry.channel
             var chain = chains[channel] ?? LogChain(channel: channel)
             guard broken[channel] == nil, try log.read({ try chain.take(found.entry, key, $0) }) == nil else {
@@ -86,7 +123,7 @@ public struct LogRepair {
         var previous = previous
         for (entry, hash) in entries {
             defer { previous = hash }
-            guard entry.hasBlock || entry.kind == .registry || entry.kind == .erasure,
+            guard entry.hasBlock || [.registry, .erasure, .finality].contains(entry.kind),
                 try log.read({ try LogChain.isWhole(entry, key, $0) })
             else {
                 report.damagedEntries += 1
@@ -128,6 +165,8 @@ public struct LogRepair {
             item.registry = try WireCoding.decode(WireSignedStatement.self, from: entry.payload)
         } else if entry.kind == .erasure {
             item.erasure = Data(entry.payload)
+        } else if entry.kind == .finality {
+            item.finality = Data(entry.payload)
         } else {
             item.block = try WireCoding.decode(WireBlock.self, from: entry.payload)
         }

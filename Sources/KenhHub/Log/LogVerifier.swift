@@ -204,7 +204,10 @@ struct LogChain {
                 let _: WireRegistryStatement = try? signed.verified(by: serving, domain: .registryStatement)
             else { return false }
             return Hashing.sha256(domain: .registry, Array(signed.statement)) == entry.objectHash
-        case .verdict, .snapshot: return entry.payload.isEmpty
+        case .verdict, .snapshot, .archive: return entry.payload.isEmpty
+        case .finality:
+            return ChannelName.isValid(entry.channel) && Finality.hash(of: entry.payload) == entry.objectHash
+                && (try? Finality(decoding: entry.payload)) != nil
         case .erasure:
             return ChannelName.isValid(entry.channel) && Erasure.hash(of: entry.payload) == entry.objectHash
                 && (try? Erasure(decoding: entry.payload)) != nil

@@ -1,3 +1,4 @@
+import Foundation
 import KenhMerge
 import KenhProtocol
 import KenhStore
@@ -42,24 +43,48 @@ extension SQLiteLogTransaction {
     }
 
     func payload(of block: Hash256) throws -> [UInt8]? {
-        let read = try sql("SELECT payload FROM log_entry WHERE object_hash = ? AND replica IS NOT NULL")
+        let read = try sql(
+            """
+            SELECT e.payload, b.archive, b.start, b.size
+            FROM log_entry e LEFT JOIN log_body b ON b.position = e.position
+            WHERE e.object_hash = ? AND e.replica IS NOT NULL
+            """)
         defer { read.reset() }
         read.bind(1, copying: block.bytes)
-        return try read.step() ? read.array(0) : nil
+        return try read.step() ? try whole(read.array(0), read, from: 1) : nil
     }
 
     func replace(payload: [UInt8], of block: Hash256) throws {
+        var payload = payload
+        if try isArchived(block) {
+            var wire = try WireCoding.decode(WireBlock.self, from: payload)
+            wire.body = Data()
+            payload = try WireCoding.encode(wire)
+        }
         let update = try sql("UPDATE log_entry SET payload = ?2 WHERE object_hash = ?1 AND replica IS NOT NULL")
         update.bind(1, copying: block.bytes)
         update.bind(2, copying: payload)
         try update.run()
     }
 
-    func erasures() throws -> [StoredEntry] {
+    private func isArchived(_ block: Hash256) throws -> Bool {
         let read = try sql(
             """
-            SELECT channel, sequence FROM log_entry INDEXED BY log_entry_erasure WHERE kind = 6 ORDER BY position
+            SELECT 1 FROM log_entry e JOIN log_body b ON b.position = e.position
+            WHERE e.object_hash = ? AND e.replica IS NOT NULL
             """)
+        defer { read.reset() }
+        read.bind(1, copying: block.bytes)
+        return try read.step()
+    }
+
+    func erasures() throws -> [StoredEntry] {
+        try entries(in: "log_entry INDEXED BY log_entry_erasure WHERE kind = 6")
+    }
+
+    /// - Parameter source: what follows FROM.
+    func entries(in source: String) throws -> [StoredEntry] {
+        let read = try sql("SELECT channel, sequence FROM \(source) ORDER BY position")
         var places: [(channel: String, sequence: UInt64)] = []
         while try read.step() { places.append((read.string(0), UInt64(clamping: read.int(1)))) }
         return try places.compactMap { place in

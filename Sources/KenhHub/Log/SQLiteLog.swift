@@ -5,6 +5,7 @@ import KenhStore
 /// The log and registry in a SQLite file of their own. Entries are only ever added.
 public final class SQLiteLog: HubLog {
     private let database: DurableDatabase
+    private let archives: ArchiveShelf?
 
     /// Leaves are not kept: they are the hashes of the entries' hashes.
     private static let treeDDL = """
@@ -51,22 +52,30 @@ public final class SQLiteLog: HubLog {
             id BLOB PRIMARY KEY NOT NULL, secret BLOB NOT NULL, cell TEXT NOT NULL, expires_at INTEGER NOT NULL,
             used_by BLOB) STRICT, WITHOUT ROWID;
         \(erasureDDL)
+        \(deletionDDL)
+        \(archiveDDL)
         """
     /// "KLOG" in ASCII.
     private static let applicationID: Int64 = 0x4B4C_4F47
-    private static let format: Int64 = 5
+    private static let format: Int64 = 6
 
     /// - Parameters:
     ///   - newEpoch: 16 random bytes for a new log; an existing one keeps its own.
     ///   - openedAtMilliseconds: for a new log.
+    ///   - archives: where the bodies of old blocks are, if any are.
     public convenience init(
-        path: String, newEpoch: [UInt8], openedAtMilliseconds: Int64 = Store.wallClock()
+        path: String, newEpoch: [UInt8], openedAtMilliseconds: Int64 = Store.wallClock(), archives: ArchiveShelf? = nil
     ) throws {
         try self.init(
-            path: path, newEpoch: newEpoch, openedAtMilliseconds: openedAtMilliseconds, durability: .current)
+            path: path, newEpoch: newEpoch, openedAtMilliseconds: openedAtMilliseconds, archives: archives,
+            durability: .current)
     }
 
-    package init(path: String, newEpoch: [UInt8], openedAtMilliseconds: Int64, durability: Durability) throws {
+    package init(
+        path: String, newEpoch: [UInt8], openedAtMilliseconds: Int64, archives: ArchiveShelf? = nil,
+        durability: Durability
+    ) throws {
+        self.archives = archives
         database = try DurableDatabase(
             path: path, applicationID: Self.applicationID, format: Self.format, ddl: Self.ddl,
             durability: durability, upgrade: Self.upgrade)
@@ -78,6 +87,7 @@ public final class SQLiteLog: HubLog {
 
     /// A log without any epoch yet.
     init(path: String) throws {
+        archives = nil
         database = try DurableDatabase(
             path: path, applicationID: Self.applicationID, format: Self.format, ddl: Self.ddl)
     }
@@ -87,7 +97,8 @@ public final class SQLiteLog: HubLog {
         if format < 3 { try addRights(sql) }
         // What came with format 4: new keys, of the centre and of devices.
         if format < 4 { try sql.execute("\(keyDDL) ALTER TABLE registry_device ADD COLUMN replaces BLOB;") }
-        try sql.execute(erasureDDL)
+        if format < 5 { try sql.execute(erasureDDL) }
+        try sql.execute(deletionDDL + archiveDDL)
     }
 
     /// What came with format 3: rights, and rulings, whose entries are told apart by what they strike.
@@ -111,18 +122,18 @@ public final class SQLiteLog: HubLog {
         try sql.execute(treeDDL + quarantineDDL)
         try sql.execute("ALTER TABLE registry_device ADD COLUMN revoked_at INTEGER")
         try sql.execute("ALTER TABLE log_entry ADD COLUMN is_group_end INTEGER")
-        let transaction = SQLiteLogTransaction(sql: sql)
+        let transaction = SQLiteLogTransaction(sql: sql, shelf: nil)
         for position in try 1..<transaction.size + 1 {
             try transaction.addToTree(transaction.entryHash(position: position), at: position)
         }
     }
 
     public func write<T>(_ body: (any HubTransaction) throws -> T) throws -> T {
-        try database.write { try body(SQLiteLogTransaction(sql: $0)) }
+        try database.write { [archives] in try body(SQLiteLogTransaction(sql: $0, shelf: archives)) }
     }
 
     public func read<T>(_ body: (any HubTransaction) throws -> T) throws -> T {
-        try database.read { try body(SQLiteLogTransaction(sql: $0)) }
+        try database.read { [archives] in try body(SQLiteLogTransaction(sql: $0, shelf: archives)) }
     }
 
     public func scrub() throws {
@@ -138,6 +149,7 @@ public final class SQLiteLog: HubLog {
 
 struct SQLiteLogTransaction: HubTransaction {
     let sql: StatementCache
+    let shelf: ArchiveShelf?
 
     var epoch: [UInt8] {
         get throws {
@@ -352,8 +364,11 @@ struct SQLiteLogTransaction: HubTransaction {
 
     func payloadBytes(of channel: String, after sequence: UInt64, upTo last: UInt64) throws -> Int {
         let read = try sql(
-            "SELECT coalesce(sum(length(payload)), 0) FROM log_entry WHERE channel = ? AND sequence > ? AND sequence <= ?"
-        )
+            """
+            SELECT coalesce(sum(length(e.payload) + coalesce(b.size, 0)), 0)
+            FROM log_entry e LEFT JOIN log_body b ON b.position = e.position
+            WHERE e.channel = ? AND e.sequence > ? AND e.sequence <= ?
+            """)
         defer { read.reset() }
         read.bind(1, copying: channel)
         read.bind(2, Int64(clamping: sequence))
@@ -370,8 +385,8 @@ struct SQLiteLogTransaction: HubTransaction {
 
     private static let entryColumns = """
         e.kind, e.sequence, e.position, e.object_hash, e.accepted_at, l.epoch, e.signature, e.sender, e.payload, e.channel,
-        e.ruling
-        FROM log_entry e JOIN log_epoch l ON l.number = e.epoch
+        e.ruling, b.archive, b.start, b.size
+        FROM log_entry e JOIN log_epoch l ON l.number = e.epoch LEFT JOIN log_body b ON b.position = e.position
         """
 
     /// An index that is damaged may lead to entries that were not asked for: whoever goes on from the last one would read
@@ -384,13 +399,14 @@ struct SQLiteLogTransaction: HubTransaction {
         var last = place
         while try read.step() {
             guard let object = Hash256(bytes: read.bytes(3)) else { throw damaged }
-            bytes += read.bytes(8).count
+            bytes += read.bytes(8).count + (read.isNull(13) ? 0 : Int(read.int(13)))
             if !entries.isEmpty, bytes > limitBytes { break }
             let entry = StoredEntry(
                 kind: WireEntryKind(rawValue: Int(read.int(0))) ?? .unspecified, channel: read.string(9),
                 sequence: UInt64(clamping: read.int(1)), position: UInt64(clamping: read.int(2)),
                 objectHash: object, acceptedAtMilliseconds: read.int(4), epoch: read.array(5),
-                signature: read.array(6), sender: read.array(7), payload: read.array(8), ruling: read.array(10))
+                signature: read.array(6), sender: read.array(7), payload: try whole(read.array(8), read, from: 11),
+                ruling: read.array(10))
             guard entry[keyPath: key] > last else { throw damaged }
             last = entry[keyPath: key]
             entries.append(entry)

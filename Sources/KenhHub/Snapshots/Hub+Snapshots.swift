@@ -61,7 +61,9 @@ extension Hub {
             let page = try log.read { [reached] in
                 try $0.entries(channel: channel, after: reached, limitBytes: Self.pageBytes)
             }
-            try maker.take(try page.filter { $0.sequence <= last }.compactMap { try $0.item() })
+            let entries = page.filter { $0.sequence <= last }
+            try maker.take(
+                try entries.compactMap { try $0.item() }, finalities: try entries.compactMap { try $0.finality() })
             guard let end = page.last?.sequence else { break }
             reached = min(end, last)
             try progress(reached)
@@ -239,7 +241,8 @@ struct ChannelStart {
     func wire(_ entry: StoredEntry, withBlock: Bool) throws -> (entry: WireLogEntry, bytes: Int) {
         var wire = try entry.wire(withBlock: withBlock || entry.sequence <= covered)
         guard wire.hasBlock, entry.sequence <= covered, !waiting.contains(entry.sequence) else {
-            return (wire, wire.hasBlock || entry.kind == .erasure ? entry.payload.count : 100)
+            let isHeavy = wire.hasBlock || entry.kind == .erasure || entry.kind == .finality
+            return (wire, isHeavy ? entry.payload.count : 100)
         }
         wire.block.body = Data()
         wire.block.detached = Data()
@@ -259,5 +262,13 @@ extension StoredEntry {
             return Delivery.Item(hash: objectHash, block: block, acceptance: acceptance)
         default: return nil
         }
+    }
+
+    fileprivate func finality() throws -> Delivery.Finality? {
+        guard kind == .finality else { return nil }
+        let proof = EntryProof(
+            epoch: epoch, kind: kind, channel: channel, sequence: sequence, object: objectHash,
+            acceptedAtMilliseconds: acceptedAtMilliseconds, previous: .zero, signature: signature)
+        return try Delivery.Finality(proof: proof, bytes: payload)
     }
 }

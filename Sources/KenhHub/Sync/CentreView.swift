@@ -7,7 +7,7 @@ import Synchronization
 /// The centre's merged tables: a replica like any cell's that follows the log, and whose own edits go into it.
 public final class CentreView: Sendable {
     public let store: Store
-    private let hub: Hub
+    let hub: Hub
     private let identity: StoreIdentity
     private let running = Mutex(())
 

@@ -26,7 +26,7 @@ extension Hub {
                     .unknownDevice, "the centre does not know this device; join again with a new code",
                     recovery: .askAPerson)
             }
-            _ = try takeBackErasures(request.handedBack, transaction)
+            _ = try takeBackWhole(request.handedBack, transaction)
             try takeBackBlocks(request, from: device, transaction, &response)
             response.epoch = Data(try transaction.epoch)
             for places in request.places { response.common.append(try common(places, transaction)) }
@@ -124,7 +124,7 @@ extension Hub {
             try takeBackRegistry(items, transaction)
             let admission = BlockAdmission(hub: self, sender: key.bytes, transaction: transaction)
             var count = items.count { $0.hasRegistry }
-            count += try takeBackErasures(items, transaction)
+            count += try takeBackWhole(items, transaction)
             for item in items where item.hasBlock {
                 let proof = try Hash256(bytes: item.proof.objectHash).flatMap {
                     try goodProof(item.proof, of: $0, transaction)
@@ -206,7 +206,7 @@ extension Hub {
         }
         try addReplica(replica, of: device.key, transaction)
         let admission = BlockAdmission(hub: self, sender: device.key.bytes, transaction: transaction)
-        for item in request.handedBack where !item.hasRegistry && item.erasure.isEmpty {
+        for item in request.handedBack where !item.hasRegistry && !item.isWhole {
             guard let object = try Self.object(of: item) else {
                 response.receipts.append(try admission.receipt(for: item.block))
                 continue

@@ -24,6 +24,8 @@ extension Hub {
             response.receipts = try take(request, from: device)
         }
         var moved: [String: Confirmation?] = [:]
+        var acknowledged: [String: UInt64] = [:]
+        let hasAll = request.allSent && response.receipts.allSatisfy { [.accepted, .alreadyHad].contains($0.verdict) }
         try log.read { transaction in
             response.epoch = Data(try transaction.epoch)
             try check(request.receipts, transaction)
@@ -31,12 +33,14 @@ extension Hub {
             if !request.erasuresPending {
                 moved = try self.moved(cursors.mapValues(\.sequence), of: device, transaction)
             }
+            acknowledged = try self.acknowledged(
+                cursors.mapValues(\.sequence), hasAll: hasAll, of: device, transaction)
             let checkpoint = try checkpoint(transaction)
             response.checkpoint = try note(checkpoint)
             response.consistency = try consistency(from: request.treeSize, to: checkpoint, transaction)
             try fill(&response, request, cursors, device, checkpoint, transaction)
         }
-        note(moved, by: device)
+        note(moved, acknowledged, by: device)
         note(confirmed: request.confirmed, by: device)
         response.timeMs = now()
         return response
@@ -178,6 +182,7 @@ extension StoredEntry {
             wire.block = try WireCoding.decode(WireBlock.self, from: payload)
         case .registry: wire.registry = try WireCoding.decode(WireSignedStatement.self, from: payload)
         case .erasure: wire.erasure = Data(payload)
+        case .finality: wire.finality = Data(payload)
         default: break
         }
         return wire
