@@ -26,4 +26,7 @@ public enum FaultKind: String, CaseIterable, Sendable {
 
     // Values that the centre takes out of the history.
     case erased
+
+    // Deletions that become final, and edits of whoever had not seen them.
+    case finished, editedTooLate
 }

@@ -43,6 +43,10 @@ public final class SimulatedCentre {
 
     func catchUp() throws { try parts().view.catchUp() }
 
+    func settleDeletions(patience: Int64) throws -> DeletionReport {
+        try parts().view.settleDeletions(patience: patience)
+    }
+
     func close() {
         open = nil
         node.close()

@@ -27,6 +27,7 @@ extension Simulation {
         try settle()
         try eraseAgain()
         try settle()
+        try finishDeletions()
         try checkErased()
         try checkStores()
         try checkDigests()

@@ -36,6 +36,7 @@ extension Simulation {
         case .upgrade: upgrade(node)
         case .grant(let cell, let channel, let role): return try grant(cell, channel, role)
         case .erase(let row): return try erase(row, salt: step.salt)
+        case .settleDeletions(let patience): return try settleDeletions(patience)
         case .setClock(let offset, let drift): setClock(node, offset, drift)
         case .part(let cells, let milliseconds): part(node, cells, milliseconds)
         case .halfOpen(let milliseconds): halfOpen(node, milliseconds)

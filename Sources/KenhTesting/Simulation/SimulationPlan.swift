@@ -12,6 +12,8 @@ public struct SimulationPlan: Sendable {
         public var hasRights: Bool?
         /// Nil to let the seed choose.
         public var hasErasures: Bool?
+        /// Nil to let the seed choose.
+        public var hasDeletions: Bool?
 
         public init() {}
     }
@@ -24,6 +26,8 @@ public struct SimulationPlan: Sendable {
     public let hasRights: Bool
     /// Whether values are erased.
     public let hasErasures: Bool
+    /// Whether deletions become final.
+    public let hasDeletions: Bool
     /// In how many of 100 exchanges each fault of the line strikes.
     public let linkPercent: Int
     /// The simulation ends after so many events, arrivals and timers among them.
@@ -43,8 +47,22 @@ public struct SimulationPlan: Sendable {
         steps = (0..<eventLimit).map { _ in draw.step() }
         hasRights = options.hasRights ?? (seed % 5 == 2)
         hasErasures = options.hasErasures ?? (seed % 3 == 1)
+        hasDeletions = options.hasDeletions ?? (seed % 3 == 2)
         if hasRights { changeRights() }
         if hasErasures { eraseSome() }
+        if hasDeletions { finishDeletions() }
+    }
+
+    /// Puts the settling of deletions in the place of some steps. Mostly nobody is waited for, so that some edit what is
+    /// gone.
+    private mutating func finishDeletions() {
+        var random = SeededGenerator(seed: seed ^ 0xDE1E7E)
+        for i in steps.indices where random.chance(percent: 2) {
+            let patience: Int64 = random.chance(percent: 60) ? 0 : 60_000
+            steps[i] = SimulationStep(
+                node: 0, action: .settleDeletions(patienceMilliseconds: patience), hazard: .none,
+                afterMilliseconds: steps[i].afterMilliseconds, salt: steps[i].salt)
+        }
     }
 
     /// Puts erasures in the place of a few steps.
@@ -72,7 +90,7 @@ public struct SimulationPlan: Sendable {
     public var text: String {
         let head =
             "seed \(seed), \(cellCount) cells, restores of \(restores),\(hasRights ? " rights," : "")"
-            + "\(hasErasures ? " erasures," : "") line \(linkPercent) %"
+            + "\(hasErasures ? " erasures," : "")\(hasDeletions ? " deletions," : "") line \(linkPercent) %"
         return (["\(head), \(steps.count) steps"] + steps.map { "  \($0)" }).joined(separator: "\n")
     }
 }

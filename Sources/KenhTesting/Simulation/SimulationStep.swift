@@ -21,6 +21,8 @@ public struct SimulationStep: Hashable, Sendable {
         case grant(cell: Int, channel: Int, role: Int)
         /// The centre erases what a row's erasable columns ever held.
         case erase(Int)
+        /// The centre makes deletions final that everybody has seen, or for which it has waited long enough.
+        case settleDeletions(patienceMilliseconds: Int64)
         case setClock(offsetMilliseconds: Int64, driftPerThousand: Int64)
         /// Nothing passes on the lines of this cell and so many after it.
         case part(cells: Int, milliseconds: Int64)
