@@ -99,6 +99,7 @@ public struct Settings {
 
     public static let intervalSeconds = 1...366 * 86_400
     public static let ports = 0...65_535
+    public static let days = 0...36_500
 
     public func schedule() throws(SettingsError) -> SyncSchedule.Options {
         let interval = try int("sync.interval", in: Self.intervalSeconds, default: 900)

@@ -26,11 +26,14 @@ struct Central: AsyncParsableCommand {
               kenh central restore /media/disk/kenh-2026-11-20 --home /srv/kenh
               kenh central key rotate --root-key /media/stick/root.key --home /srv/kenh
               kenh central snapshot list --home /srv/kenh
+              kenh central archive make --home /srv/kenh
+              kenh central deletion list --home /srv/kenh
               kenh central serve --home /srv/kenh
             """,
         subcommands: [
             Init.self, Serve.self, Cell.self, Device.self, Channel.self, Grant.self, Revoke.self, Role.self,
-            Quarantine.self, Erase.self, Erasure.self, Key.self, Restore.self, Snapshot.self,
+            Quarantine.self, Erase.self, Erasure.self, Deletion.self, Key.self, Restore.self, Snapshot.self,
+            Archive.self,
         ])
 
     struct Init: AsyncParsableCommand {
@@ -126,7 +129,7 @@ struct Central: AsyncParsableCommand {
             options.tls = try Self.tls(settings)
             var snapshots = SnapshotOptions(folder: home.path)
             snapshots.ageMilliseconds =
-                Int64(try settings.int("snapshots.age", in: 0...36_500, default: 7)) * 86_400_000
+                Int64(try settings.int("snapshots.age", in: Settings.days, default: 7)) * 86_400_000
             options.snapshots = snapshots
             let (_, hub, view) = try home.openCentre()
             let lock = try HomeLock(home)

@@ -123,7 +123,7 @@ struct Repair: ParsableCommand {
         progress("making the log anew")
         let repair = try LogRepair(
             damaged: home.logPath, newPath: path, identity: try home.hubIdentity(store),
-            device: try home.identity(store).key.publicKey, epoch: Home.newEpoch())
+            device: try home.identity(store).key.publicKey, epoch: Home.newEpoch(), archives: home.archives)
         Progress.clear()
         result.entries = repair.report.entries + repair.report.movedEntries
         result.damagedEntries = repair.report.damagedEntries

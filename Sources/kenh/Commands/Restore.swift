@@ -13,7 +13,8 @@ extension Central {
                 EXAMPLES
                   kenh central restore /media/disk/kenh-2026-11-20 --home /srv/kenh
 
-                Stop the centre first. The backup is a copy of the centre's home, or of its log.db alone. It is checked before
+                Stop the centre first. The backup is a copy of the centre's home, or of its log.db alone; archives that the
+                home lacks are looked for in the backup's folder archives. It is checked before
                 anything is changed, and the log that was there is kept beside the new one. The restored log begins a new
                 epoch: the centre's own tables, where they are whole, and the cells at their next sync hand back what came
                 after the backup. Where kenh.db or a key is missing in the home, it is taken from the backup, too.
@@ -47,7 +48,9 @@ extension Central {
             let taken = try takeIdentity(from: source, home)
             let store = try home.openStore()
             let identity = try home.hubIdentity(store)
-            result.entries = try check(new, identity, against: home)
+            let archives = ArchiveShelf(home.archiveFolder, source.archiveFolder)
+            result.entries = try check(new, identity, archives, against: home)
+            try archives.takeIn()
             if let kept = try ReplacedFile.exchange(home.logPath, for: new, keptAs: "replaced") {
                 result.kept.append(kept)
             }
@@ -89,10 +92,12 @@ extension Central {
         }
 
         /// - Returns: how many entries the backup has.
-        private func check(_ path: String, _ identity: HubIdentity, against home: Home) throws -> UInt64 {
+        private func check(
+            _ path: String, _ identity: HubIdentity, _ archives: ArchiveShelf, against home: Home
+        ) throws -> UInt64 {
             if StandardError.isTerminal, !output.json { Progress.show("checking the backup") }
             defer { Progress.clear() }
-            let log = try SQLiteLog(path: path, newEpoch: Home.newEpoch())
+            let log = try home.log(at: path, archives: archives)
             let report = try LogVerifier(identity: identity).verify(log)
             guard report.isGood else {
                 throw Failure(
@@ -112,7 +117,7 @@ extension Central {
 
         private static func wholeSize(_ home: Home, _ identity: HubIdentity) -> UInt64? {
             guard FileManager.default.fileExists(atPath: home.logPath),
-                let log = try? SQLiteLog(path: home.logPath, newEpoch: Home.newEpoch()),
+                let log = try? home.log(at: home.logPath),
                 let report = try? LogVerifier(identity: identity).verify(log), report.isGood
             else { return nil }
             return try? log.size()

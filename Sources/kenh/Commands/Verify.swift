@@ -58,7 +58,7 @@ struct Verify: AsyncParsableCommand {
 
     static func verifyLog(_ home: Home, _ store: Store) throws -> LogReport {
         let identity = try home.hubIdentity(store)
-        let log = try SQLiteLog(path: home.logPath, newEpoch: Home.newEpoch())
+        let log = try home.log(at: home.logPath)
         return try LogVerifier(identity: identity).verify(log)
     }
 }

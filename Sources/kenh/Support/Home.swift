@@ -15,6 +15,8 @@ import KenhStore
 /// | `attachments/` | a cell's attachments |
 /// | `blobs/` | the centre's attachments, and their index |
 /// | `log.db` | the centre's log and registry |
+/// | `archives/` | files with the bodies of the log's old blocks |
+/// | `snapshots/` | what new devices begin a channel with; can be made again |
 /// | `keys/root.key` | the organisation's root key, to be taken off line |
 /// | `keys/serving.key` | the key that signs the centre's answers; `….next` while it is being replaced |
 /// | `lock` | held while a centre serves |
@@ -84,11 +86,19 @@ struct Home {
 
     func hub(_ store: Store) throws -> Hub {
         let hub = Hub(
-            log: try SQLiteLog(path: logPath, newEpoch: Self.newEpoch()), identity: try hubIdentity(store),
+            log: try log(at: logPath), identity: try hubIdentity(store),
             clock: Store.wallClock, readIdentity: { try hubIdentity(store) })
         try hub.stateServingKey()
         hub.offerSnapshots(from: SnapshotShelf(folder: URL(filePath: path + "/snapshots")))
         return hub
+    }
+
+    var archives: ArchiveShelf { ArchiveShelf(archiveFolder) }
+    var archiveFolder: URL { URL(filePath: path + "/archives") }
+
+    /// - Parameter archives: where old blocks are; the home's own folder where not said.
+    func log(at path: String, archives: ArchiveShelf? = nil) throws -> SQLiteLog {
+        try SQLiteLog(path: path, newEpoch: Self.newEpoch(), archives: archives ?? self.archives)
     }
 
     func hubIdentity(_ store: Store) throws -> HubIdentity {
