@@ -20,8 +20,8 @@ public struct FuzzTarget: Sendable {
     public func run(_ bytes: [UInt8]) throws { try body(bytes) }
 
     public static let all: [FuzzTarget] = [
-        .blob, .block, .centre, .erasure, .eventStream, .log, .merge, .rights, .rowState, .schema, .settings,
-        .signature, .snapshot, .store, .sync,
+        .archive, .blob, .block, .centre, .erasure, .eventStream, .finality, .log, .merge, .rights, .rowState, .schema,
+        .settings, .signature, .snapshot, .store, .sync,
     ]
 
     public static func named(_ name: String) -> FuzzTarget? { all.first { $0.name == name } }

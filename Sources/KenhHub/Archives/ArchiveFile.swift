@@ -8,11 +8,11 @@ public struct ArchiveFile {
     static let magic = Array("Kenh archive 1\n".utf8)
 
     public struct Record: Sendable {
-        let sequence: UInt64
-        let hash: Hash256
+        public let sequence: UInt64
+        public let hash: Hash256
         /// Where the record stands in the file.
-        let start: Int
-        let size: Int
+        public let start: Int
+        public let size: Int
     }
 
     public let organisation: Hash256
@@ -23,7 +23,7 @@ public struct ArchiveFile {
     public var hash: Hash256 { Hashing.sha256(domain: .archive, bytes) }
 
     /// - Parameter blocks: in the log's order, with the sequences of their entries.
-    init(organisation: Hash256, channel: String, _ blocks: [(sequence: UInt64, block: Block)]) throws {
+    public init(organisation: Hash256, channel: String, _ blocks: [(sequence: UInt64, block: Block)]) throws {
         var writer = ByteWriter()
         Self.magic.forEach { writer.byte($0) }
         var head = WireArchiveHead()
@@ -88,7 +88,7 @@ public struct ArchiveFile {
     }
 
     /// - Throws: ``ProtocolError``: as where a block is read from the wire.
-    static func block(in record: [UInt8]) throws(ProtocolError) -> (sequence: UInt64, block: Block) {
+    public static func block(in record: [UInt8]) throws(ProtocolError) -> (sequence: UInt64, block: Block) {
         let wire = try WireCoding.decode(WireArchivedBlock.self, from: record)
         return (wire.sequence, try Block(wire.block))
     }
