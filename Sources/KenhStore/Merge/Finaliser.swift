@@ -77,27 +77,41 @@ struct Finaliser {
         _ dots: Set<Dot>, from rows: Set<RowKey>, _ channel: Int, _ outcome: inout Outcome
     ) throws {
         let pass = MergePass([], core: core)
-        var orphans: [Hash256: Rejection] = [:]
+        var orphans = Orphans(core: core)
         for row in rows.sorted(by: RowKey.precedes) {
             guard let table = core.catalogue.tables[row.table] else { throw BranchIndex.damaged }
             guard let dropped = try pass.drop(dots, from: row, of: table, channel: channel) else { continue }
             outcome.touchedTables.insert(row.table)
-            guard !dropped.left.isEmpty, !dropped.left.contains(where: { $0.columns.contains(.existence) }) else {
-                continue
-            }
-            for write in dropped.left { try note(write, dropped.line, table, &orphans) }
+            try orphans.add(dropped.left, of: table, showing: dropped.line)
         }
         pass.finishAdopting()
-        outcome.rejections += orphans.values.sorted { $0.block.hash < $1.block.hash }
+        outcome.rejections += orphans.rejections
+    }
+}
+
+/// Edits of rows that are deleted for good: nobody sees them any more.
+struct Orphans {
+    private let core: StoreCore
+    private var found: [Hash256: Rejection] = [:]
+    /// Rows in which writes are dropped as they are merged, and what they showed before.
+    private var rows: [(channel: Int, row: RowKey, table: LocalTable, line: [Value]?)] = []
+
+    init(core: StoreCore) { self.core = core }
+
+    var rejections: [Rejection] { found.values.sorted { $0.block.hash < $1.block.hash } }
+
+    /// - Parameters:
+    ///   - left: what is left of a row's state.
+    ///   - line: what the row showed until now.
+    mutating func add(_ left: [Write], of table: LocalTable, showing line: [Value]?) throws {
+        guard !left.contains(where: { $0.columns.contains(.existence) }) else { return }
+        for write in left { try add(write, line, table) }
     }
 
-    /// An edit of a row that is deleted for good: nobody sees it any more.
-    private func note(
-        _ write: Write, _ line: [Value]?, _ table: LocalTable, _ orphans: inout [Hash256: Rejection]
-    ) throws {
+    private mutating func add(_ write: Write, _ line: [Value]?, _ table: LocalTable) throws {
         let place = try core.index.place(of: write.dot)
         guard let block = try core.blocks.block(place.hash) else { return }
-        var rejection = orphans[place.hash] ?? Rejection(block, Rejection.deleted(ChangeSet()))
+        var rejection = found[place.hash] ?? Rejection(block, Rejection.deleted(ChangeSet()))
         let change = Int(place.index)
         rejection.ruling = Rejection.deleted(rejection.ruling.struck.union(ChangeSet([change])))
         if let line, let declared = table.declared {
@@ -105,7 +119,37 @@ struct Finaliser {
             let kept = zip(declared.columns, line).filter { !$0.0.isErasable }
             rejection.rows[change] = Dictionary(uniqueKeysWithValues: kept.map { ($0.0.name, $0.1) })
         }
-        orphans[place.hash] = rejection
+        found[place.hash] = rejection
+    }
+
+    // MARK: while blocks are merged
+
+    /// Before blocks are merged of whose writes some are dropped at once.
+    mutating func look(at blocks: [OpenedBlock]) throws {
+        var seen: [Int: Set<RowKey>] = [:]
+        for block in blocks where !block.final.isEmpty {
+            for change in block.final.ranges.joined() where change < block.body.count {
+                let row = RowKey(block, change)
+                guard seen[block.channel, default: []].insert(row).inserted else { continue }
+                let table = block.table(change)
+                let states = try core.rows.states(table: table, id: row.id)
+                let isShown = row.id.withUnsafeBytes {
+                    core.shownChannel(states, table: table, id: $0) == block.channel
+                }
+                let line =
+                    isShown && table.declared != nil ? try TableLine(core: core, table: table).read(id: row.id) : nil
+                rows.append((block.channel, row, table, line))
+            }
+        }
+    }
+
+    /// After they were merged.
+    mutating func lookAgain() throws {
+        for (channel, row, table, line) in rows {
+            guard let state = try core.rows.states(table: table, id: row.id)[channel] else { continue }
+            try add(state.writes, of: table, showing: line)
+        }
+        rows = []
     }
 }
 

@@ -343,8 +343,12 @@ final class Merger {
     private func mergeScheduled() throws {
         guard !scheduled.isEmpty else { return }
         for opened in scheduled where !opened.struck.isEmpty { try noteNamed(of: opened) }
+        var orphans = Orphans(core: core)
+        try orphans.look(at: scheduled)
         let pass = MergePass(scheduled, core: core)
         try pass.run()
+        try orphans.lookAgain()
+        ruled += orphans.rejections
         report.changes += pass.changeCount
         touchedTables.formUnion(pass.touchedTables)
         for opened in scheduled {
