@@ -33,7 +33,9 @@ final class Centre: Sendable {
             organisation: root.publicKey.organisationFingerprint, servingKey: serving.publicKey,
             notBeforeMilliseconds: 0, notAfterMilliseconds: .max, name: "Đảng bộ Trường"
         ).signed(by: root)
-        log = try SQLiteLog(path: folder.appending(path: "log.db").path, newEpoch: [UInt8](repeating: 7, count: 16))
+        log = try SQLiteLog(
+            path: folder.appending(path: "log.db").path, newEpoch: [UInt8](repeating: 7, count: 16),
+            archives: ArchiveShelf(folder.appending(path: "archives")))
         hub = Hub(
             log: log, identity: HubIdentity(rootKey: root.publicKey, certificate: certificate, servingKey: serving),
             clock: { [clock] in clock.milliseconds })

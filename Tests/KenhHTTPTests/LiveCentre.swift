@@ -39,7 +39,8 @@ extension Message {
 extension Centre {
     /// Serves while `body` runs, then stops as by a signal, and returns when the server has ended.
     func live<T: Sendable>(
-        _ wake: WakeOptions = WakeOptions(), _ body: @Sendable (LiveCentre) async throws -> T
+        _ wake: WakeOptions = WakeOptions(), upkeep: UpkeepOptions? = nil,
+        _ body: @Sendable (LiveCentre) async throws -> T
     ) async throws -> T {
         var random = SeededGenerator(seed: 99)
         let identity = StoreIdentity(
@@ -50,6 +51,7 @@ extension Centre {
         options.port = 0
         options.viewIntervalSeconds = 0.01
         options.wake = wake
+        options.upkeep = upkeep
         var logger = Logger(label: "test")
         logger.logLevel = .critical
         let (ports, feed) = AsyncStream.makeStream(of: Int.self)

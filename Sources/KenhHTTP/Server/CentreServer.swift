@@ -21,8 +21,8 @@ public struct CentreServer: Service {
         /// The centre's own edits by other tools are looked for this often.
         public var viewIntervalSeconds = 2.0
         public var wake = WakeOptions()
-        /// Nil of a centre that makes no snapshots by itself.
-        public var snapshots: SnapshotOptions?
+        /// Nil of a centre that does nothing by itself.
+        public var upkeep: UpkeepOptions?
 
         public init() {}
     }
@@ -62,9 +62,9 @@ public struct CentreServer: Service {
         ) { streams.wake() }
         follower.start()
         defer { follower.stop() }
-        let keeper = options.snapshots.map { SnapshotKeeper(hub: hub, options: $0, logger: logger) }
-        keeper?.start()
-        defer { keeper?.stop() }
+        let upkeep = options.upkeep.map { Upkeep(hub: hub, view: view, options: $0, logger: logger) }
+        upkeep?.start()
+        defer { upkeep?.stop() }
         let api = SyncAPI(hub: hub, streams: streams, blobs: blobs, logger: logger) { follower.wake() }
         let application = Application(
             router: api.router(),

@@ -1,4 +1,3 @@
-import Foundation
 import KenhHub
 import Logging
 
@@ -7,63 +6,31 @@ import Logging
 /// follows it is told each time.
 final class ViewFollower: Sendable {
     private let view: CentreView
-    private let intervalSeconds: Double
     private let logger: Logger
     private let onPass: @Sendable () -> Void
-    private let condition = NSCondition()
-    nonisolated(unsafe) private var isWoken = false
-    nonisolated(unsafe) private var isStopped = false
-    nonisolated(unsafe) private var hasEnded = false
+    private let thread: RepeatingThread
 
     /// - Parameter onPass: called each time that the view has caught up, or has failed to.
     init(
         view: CentreView, intervalSeconds: Double, logger: Logger, onPass: @escaping @Sendable () -> Void = {}
     ) {
         self.view = view
-        self.intervalSeconds = intervalSeconds
         self.logger = logger
         self.onPass = onPass
+        thread = RepeatingThread("kenh view", every: intervalSeconds)
     }
 
     func start() {
-        let thread = Thread { [self] in follow() }
-        thread.name = "kenh view"
-        thread.stackSize = 8 << 20
-        thread.start()
-    }
-
-    func wake() {
-        condition.withLock {
-            isWoken = true
-            condition.signal()
-        }
-    }
-
-    /// Returns when the thread has ended, so that the store can be closed.
-    func stop() {
-        condition.withLock {
-            isStopped = true
-            condition.broadcast()
-            while !hasEnded { condition.wait() }
-        }
-    }
-
-    private func follow() {
-        while true {
+        thread.start { [view, logger, onPass] in
             do { try view.catchUp() } catch {
                 logger.error("the centre's view fell behind", metadata: ["reason": "\(error)"])
             }
             onPass()
-            condition.lock()
-            if !isWoken, !isStopped { _ = condition.wait(until: Date(timeIntervalSinceNow: intervalSeconds)) }
-            isWoken = false
-            if isStopped {
-                hasEnded = true
-                condition.broadcast()
-                condition.unlock()
-                return
-            }
-            condition.unlock()
         }
     }
+
+    func wake() { thread.wake() }
+
+    /// Returns when the thread has ended, so that the store can be closed.
+    func stop() { thread.stop() }
 }

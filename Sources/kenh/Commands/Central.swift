@@ -94,7 +94,8 @@ struct Central: AsyncParsableCommand {
                 put a proxy that speaks HTTPS before it: requests and answers are signed either way, but who is on the line
                 could read them. Cells trust the system's authorities, or those in the file that KENH_HTTP_CA names.
 
-                It makes snapshots of channels for new devices (kenh central snapshot).
+                It makes snapshots of channels for new devices, and once a day makes deletions final and moves old blocks
+                into archives (kenh central snapshot, deletion, archive).
                 """)
 
         @OptionGroup var home: HomeOptions
@@ -127,10 +128,7 @@ struct Central: AsyncParsableCommand {
             options.host = try settings.string("listen.host") ?? options.host
             options.port = try settings.int("listen.port", in: Settings.ports, default: options.port)
             options.tls = try Self.tls(settings)
-            var snapshots = SnapshotOptions(folder: home.path)
-            snapshots.ageMilliseconds =
-                Int64(try settings.int("snapshots.age", in: Settings.days, default: 7)) * 86_400_000
-            options.snapshots = snapshots
+            options.upkeep = try Self.upkeep(home, settings)
             let (_, hub, view) = try home.openCentre()
             let lock = try HomeLock(home)
             defer { withExtendedLifetime(lock) {} }
@@ -153,6 +151,18 @@ struct Central: AsyncParsableCommand {
             try await ServiceGroup(
                 services: [server], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger
             ).run()
+        }
+
+        private static func upkeep(_ home: Home, _ settings: Settings) throws -> UpkeepOptions {
+            var options = UpkeepOptions(folder: home.path)
+            func days(_ key: String, _ usual: Int) throws -> Int64 {
+                Int64(try settings.int(key, in: Settings.days, default: usual)) * 86_400_000
+            }
+            options.snapshotAgeMilliseconds = try days("snapshots.age", 7)
+            options.patienceMilliseconds = try days("deletions.patience", 366)
+            options.archiveAgeMilliseconds = try days("archives.age", 365)
+            options.archives = home.archives
+            return options
         }
 
         private static func tls(_ settings: Settings) throws -> TLSFiles? {

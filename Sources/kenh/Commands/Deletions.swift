@@ -15,7 +15,7 @@ extension Central {
 
                 A deleted row's values are kept until every device that reads the channel has said that it knows of the
                 deletion and has sent all that it wrote before. From then on the row is in nobody's tables or histories of
-                rows; the log keeps its blocks. A centre that serves settles by itself every day (deletions.settle).
+                rows; the log keeps its blocks. A centre that serves settles by itself every day.
 
                 A device that stays away for over a year (deletions.patience) is not waited for. What it wrote in such a row
                 meanwhile is in its kenh rejected when it comes back, whole, to be entered anew.
