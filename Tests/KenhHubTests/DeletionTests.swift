@@ -131,6 +131,22 @@ import Testing
         try expectAgreement([a.store, b.store, view.store])
     }
 
+    @Test("of a row that was deleted once more since is left for the next place")
+    func deletedAgain() throws {
+        try delete(by: a)
+        try sync()
+        try settle()
+        try sync()
+        try b.insert("x", "anew")
+        try sync()
+        try delete(by: a)
+        try view.catchUp()
+        try a.syncWhole()
+        #expect(try waiting() == [[]] && settle().writes == 0, "not everybody knows of the second deletion")
+        try sync()
+        #expect(try settle().writes == 1)
+    }
+
     @Test("a cell that comes back after 13 months converges, and its edit of the row is kept for whoever made it")
     func away() throws {
         let c = try fixture.device("B")
