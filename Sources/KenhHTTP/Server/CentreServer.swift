@@ -1,10 +1,7 @@
 import Foundation
 import Hummingbird
-import HummingbirdCore
-import HummingbirdTLS
 import KenhHub
 import Logging
-import NIOCore
 import ServiceLifecycle
 
 /// Serves the sync API, and keeps the centre's own view in step with the log.
@@ -51,37 +48,39 @@ public struct CentreServer: Service {
 
     /// - Throws: ``ServerError`` where the address cannot be listened on, or the certificate does not fit.
     public func run() async throws {
-        let http = HTTPServerBuilder.http1(configuration: .init(idleTimeout: .seconds(options.idleTimeoutSeconds)))
-        let server = try options.tls.map { files in
-            let now = Date(timeIntervalSince1970: Double(hub.now()) / 1000)
-            return try HTTPServerBuilder.tls(http, tlsConfiguration: files.configuration(now: now))
-        }
-        let streams = WakeStreams(hub: hub, options: options.wake, logger: logger)
-        let follower = ViewFollower(
-            view: view, intervalSeconds: options.viewIntervalSeconds, logger: logger
-        ) { streams.wake() }
-        follower.start()
-        defer { follower.stop() }
-        let upkeep = options.upkeep.map { Upkeep(hub: hub, view: view, options: $0, logger: logger) }
-        upkeep?.start()
-        defer { upkeep?.stop() }
-        let api = SyncAPI(hub: hub, streams: streams, blobs: blobs, logger: logger) { follower.wake() }
-        let application = Application(
-            router: api.router(),
-            server: server ?? http,
-            configuration: .init(
-                address: .hostname(options.host, port: options.port), serverName: "kenh",
-                availableConnectionsDelegate: .maximum(
-                    options.connectionLimit + options.wake.streamLimit, logger: logger)),
-            onServerRunning: { channel in await onServing(channel.localAddress?.port ?? options.port) },
-            logger: logger)
-        do {
-            // The server waits for answers under way, and streams are such for ever.
-            try await withGracefulShutdownHandler {
-                try await application.run()
-            } onGracefulShutdown: {
-                streams.close()
-            }
-        } catch { throw ServerError(error, host: options.host, port: options.port) }
+        let parts = CentreParts(hub: hub, view: view, blobs: blobs, upkeep: options.upkeep)
+        let centre = ServedCentre(
+            parts, wake: options.wake, viewIntervalSeconds: options.viewIntervalSeconds, logger: logger)
+        centre.start()
+        defer { centre.stop() }
+        let now = Date(timeIntervalSince1970: Double(hub.now()) / 1000)
+        try await HTTPFront(options: options, logger: logger, now: now, onServing: onServing)
+            .run(CallbackResponder { try await centre.respond(to: $0, context: $1) }) { centre.closeStreams() }
+    }
+}
+
+/// Serves several organisations.
+public struct OrganisationsServer: Service {
+    private let organisations: Organisations
+    private let options: CentreServer.Options
+    private let logger: Logger
+    private let onServing: @Sendable (Int) async -> Void
+
+    /// - Parameters:
+    ///   - organisations: loaded already.
+    ///   - onServing: told the port once connections are taken.
+    public init(
+        _ organisations: Organisations, options: CentreServer.Options, logger: Logger,
+        onServing: @escaping @Sendable (Int) async -> Void = { _ in }
+    ) {
+        (self.organisations, self.options, self.logger, self.onServing) = (organisations, options, logger, onServing)
+    }
+
+    /// - Throws: as ``CentreServer/run()``.
+    public func run() async throws {
+        let organisations = organisations
+        defer { organisations.stop() }
+        try await HTTPFront(options: options, logger: logger, now: Date(), onServing: onServing)
+            .run(organisations) { organisations.closeStreams() }
     }
 }

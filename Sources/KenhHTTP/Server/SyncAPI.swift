@@ -203,7 +203,7 @@ public struct SyncAPI: Sendable {
         } catch { return try refusal(of: request, error) }
     }
 
-    private func refusal(of request: Request, _ error: any Error) throws -> Response {
+    func refusal(of request: Request, _ error: any Error) throws -> Response {
         let problem = HTTPProblem(error, time: hub.now())
         logger.notice(
             "request refused",

@@ -1,15 +1,10 @@
 import ArgumentParser
 import Foundation
-import KenhHTTP
 import KenhHub
 import KenhMerge
 import KenhProgramme
 import KenhProtocol
-import KenhSettings
 import KenhStore
-import Logging
-import ServiceLifecycle
-import UnixSignals
 
 struct Central: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -29,11 +24,12 @@ struct Central: AsyncParsableCommand {
               kenh central archive make --home /srv/kenh
               kenh central deletion list --home /srv/kenh
               kenh central serve --home /srv/kenh
+              kenh central serve --organisations /srv/organisations
             """,
         subcommands: [
             Init.self, Serve.self, Cell.self, Device.self, Channel.self, Grant.self, Revoke.self, Role.self,
             Quarantine.self, Erase.self, Erasure.self, Deletion.self, Key.self, Restore.self, Snapshot.self,
-            Archive.self,
+            Archive.self, Organisation.self,
         ])
 
     struct Init: AsyncParsableCommand {
@@ -76,101 +72,6 @@ struct Central: AsyncParsableCommand {
                   kenh central device add CB1 --home \(home.path)
                   kenh central serve --home \(home.path)
                 """
-            }
-        }
-    }
-
-    struct Serve: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(
-            abstract: "Serve the cells until told to stop (SIGTERM or Control-C).",
-            discussion: """
-                EXAMPLES
-                  kenh central serve --home /srv/kenh
-                  kenh central serve --home /srv/kenh --host 0.0.0.0 --port 7370
-                  kenh central serve --home /srv/kenh --host 0.0.0.0 --port 443 \\
-                      --tls-certificate /etc/kenh/fullchain.pem --tls-key /etc/kenh/privkey.pem
-
-                With a certificate it speaks HTTPS by itself; start it again after the certificate was renewed. Without one
-                put a proxy that speaks HTTPS before it: requests and answers are signed either way, but who is on the line
-                could read them. Cells trust the system's authorities, or those in the file that KENH_HTTP_CA names.
-
-                It makes snapshots of channels for new devices, and once a day makes deletions final and moves old blocks
-                into archives (kenh central snapshot, deletion, archive).
-                """)
-
-        @OptionGroup var home: HomeOptions
-        @Option(help: "Address to listen on (127.0.0.1).")
-        var host: String?
-        @Option(help: "Port to listen on (7370); 0 takes a free one.")
-        var port: Int?
-        @Option(help: ArgumentHelp("PEM file of the certificate, to speak HTTPS.", valueName: "file"))
-        var tlsCertificate: String?
-        @Option(help: ArgumentHelp("PEM file of its private key.", valueName: "file"))
-        var tlsKey: String?
-        @Option(help: ArgumentHelp("Write the port into this file once it is open.", visibility: .hidden))
-        var portFile: String?
-
-        func validate() throws {
-            guard port.map(Settings.ports.contains) ?? true else {
-                throw ValidationError("--port is a number from 0 to 65535")
-            }
-        }
-
-        func run() async throws {
-            let home = try home.resolve()
-            var flags: [String: String] = [:]
-            flags["kenh.listen.host"] = host
-            flags["kenh.listen.port"] = port.map(String.init)
-            flags["kenh.tls.certificate"] = tlsCertificate
-            flags["kenh.tls.key"] = tlsKey
-            let settings = try Settings(home: home, flags: flags)
-            var options = CentreServer.Options()
-            options.host = try settings.string("listen.host") ?? options.host
-            options.port = try settings.int("listen.port", in: Settings.ports, default: options.port)
-            options.tls = try Self.tls(settings)
-            options.upkeep = try Self.upkeep(home, settings)
-            let (_, hub, view) = try home.openCentre()
-            let lock = try HomeLock(home)
-            defer { withExtendedLifetime(lock) {} }
-            let logger = Log.make("kenh.centre")
-            let files = options.connectionLimit + options.wake.streamLimit + 256
-            let allowed = OpenFiles.allow(files)
-            if allowed < files {
-                logger.notice(
-                    "the system lets this process open fewer files than many cells need; raise it (ulimit -n)",
-                    metadata: ["open": "\(allowed)", "wanted": "\(files)"])
-            }
-            let blobs = try home.blobs(of: hub, settings, logger)
-            let portFile = portFile
-            let server = CentreServer(
-                hub: hub, view: view, blobs: blobs, options: options, logger: logger
-            ) { port in
-                logger.info("serving", metadata: ["port": "\(port)"])
-                if let portFile { try? "\(port)\n".write(toFile: portFile, atomically: true, encoding: .utf8) }
-            }
-            try await ServiceGroup(
-                services: [server], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger
-            ).run()
-        }
-
-        private static func upkeep(_ home: Home, _ settings: Settings) throws -> UpkeepOptions {
-            var options = UpkeepOptions(folder: home.path)
-            func days(_ key: String, _ usual: Int) throws -> Int64 {
-                Int64(try settings.int(key, in: Settings.days, default: usual)) * 86_400_000
-            }
-            options.snapshotAgeMilliseconds = try days("snapshots.age", 7)
-            options.patienceMilliseconds = try days("deletions.patience", 366)
-            options.archiveAgeMilliseconds = try days("archives.age", 365)
-            options.archives = home.archives
-            return options
-        }
-
-        private static func tls(_ settings: Settings) throws -> TLSFiles? {
-            let (certificate, key) = (try settings.string("tls.certificate"), try settings.string("tls.key"))
-            switch (certificate, key) {
-            case (nil, nil): return nil
-            case (let certificate?, let key?): return TLSFiles(certificatePath: certificate, keyPath: key)
-            default: throw Failure(.usage, "HTTPS takes both --tls-certificate and --tls-key; give the other one, too")
             }
         }
     }
