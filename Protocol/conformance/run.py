@@ -8,7 +8,7 @@ from pathlib import Path
 
 from checks import (
     answers, audits, blobs, device_keys, liars, merging, random_edits, refused_blocks, refused_requests, restores,
-    rights, serving_keys, snapshots, trees, vectors, waking)
+    organisations, rights, serving_keys, snapshots, trees, vectors, waking, words)
 from checks.results import Results
 from checks.world import World
 
@@ -40,10 +40,12 @@ def main() -> int:
             trees.run_lives(world)
             blobs.run(world)
             rights.run(world)
+            words.run(world)
             snapshots.run(world)
             audits.run(world, arguments.seed)
             rights.run_last(world)
             refused_blocks.run_last(world)
+            organisations.run(world)
         finally:
             world.close()
             if results.failed and results.verbose:

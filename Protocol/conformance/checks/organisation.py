@@ -104,12 +104,16 @@ class Centre(Program):
         """Make it where there is none yet, and serve, on the same port as before."""
         if not self.home.exists():
             self.run("central", "init", "--name", "Conformance")
+        self.serve("--home", str(self.home))
+
+    def serve(self, *which: str) -> None:
+        """Serve this home, or several, on the same port as before."""
         port_file = self.home.parent / "port"
         port_file.unlink(missing_ok=True)
         with open(self.home.parent / "centre.log", "ab") as log:
             self._server = subprocess.Popen(
-                self.command("central", "serve", "--host", HOST, "--port", str(self.port), "--port-file",
-                             str(port_file)), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+                [str(self.binary), "central", "serve", *which, "--host", HOST, "--port", str(self.port), "--port-file",
+                 str(port_file)], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         deadline = time.monotonic() + 20
         while not (port_file.exists() and port_file.read_text().endswith("\n")):
             if self._server.poll() is not None or time.monotonic() > deadline:
@@ -174,8 +178,8 @@ class RealCell(Program):
 class OtherCell:
     """A device of the other client."""
 
-    def __init__(self, port: int, schema: Schema) -> None:
-        self.client = CentreClient(HOST, port, SigningKey())
+    def __init__(self, port: int, schema: Schema, prefix: str = "") -> None:
+        self.client = CentreClient(HOST, port, SigningKey(), prefix=prefix)
         self.schema = schema
         self.replica = secrets.token_bytes(16)
         self.enrolment: Enrolment | None = None

@@ -15,13 +15,15 @@ from .kenh_pb2 import (
 from .keys import (
     AUDIT_SEAL, BLOCK_DEVICE, REGISTRY_STATEMENT, ZERO_HASH, check_public_key, check_signature, fingerprint)
 from .log import (
-    BLOCK_ENTRY, REGISTRY_CHANNEL, REGISTRY_ENTRY, RULING_ENTRY, SNAPSHOT_ENTRY, VERDICT_ENTRY, check_proof, proof_hash, proof_of,
-    statement_hash)
+    ARCHIVE_ENTRY, BLOCK_ENTRY, ERASURE_ENTRY, FINALITY_ENTRY, REGISTRY_CHANNEL, REGISTRY_ENTRY, RULING_ENTRY,
+    SNAPSHOT_ENTRY, VERDICT_ENTRY, check_proof, is_row_channel, proof_hash, proof_of, statement_hash)
 from .numbers import Reader
 from .problems import Refused, require
 from .rights import Rights, Ruling
 from .serving_keys import ServingKeys
 from .tree import Tree
+from .values import Commitment
+from .words import Erasure, Finality, erasure_hash, finality_hash
 
 MAGIC = b"Kenh audit 1\n"
 MAX_RECORD_BYTES = 129 * 2**20
@@ -114,6 +116,9 @@ class _Audit:
         self._ends: dict[bytes, int] = {}
         self._epoch = b""
         self._is_sealed = False
+        # Erasable values of blocks, by block, place and column, and whether each is there; and what was erased.
+        self._values: dict[tuple[bytes, int, str], bool] = {}
+        self._erased: set[tuple[bytes, int, str]] = set()
 
     def take(self, record: AuditRecord, hash_before: bytes) -> None:
         """One record, in order."""
@@ -153,9 +158,11 @@ class _Audit:
             self._take_block(entry)
         elif entry.kind == REGISTRY_ENTRY:
             self._take_statement(entry)
-        elif entry.kind == SNAPSHOT_ENTRY:
+        elif entry.kind in (SNAPSHOT_ENTRY, ARCHIVE_ENTRY):
             is_bare = not entry.HasField("block") and not entry.HasField("registry")
-            require(is_bare, "malformed", "a snapshot's entry brings something")
+            require(is_bare, "malformed", "the entry of a file brings something")
+        elif entry.kind in (ERASURE_ENTRY, FINALITY_ENTRY):
+            self._take_words(entry)
         else:
             require(is_ruling or entry.kind == VERDICT_ENTRY, "unsupportedVersion", "a kind of entry is not known")
             logged = self._blocks.get(entry.object_hash)
@@ -166,6 +173,19 @@ class _Audit:
         self._tree.append(proof_hash(proof))
         self._roots[self._tree.size] = self._tree.root
         self.report.entries += 1
+
+    def _take_words(self, entry: LogEntry) -> None:
+        require(is_row_channel(entry.channel), "malformed", "values or rows of the registry")
+        is_erasure = entry.kind == ERASURE_ENTRY
+        found = erasure_hash(entry.erasure) if is_erasure else finality_hash(entry.finality)
+        require(found == entry.object_hash, "brokenLink", "it is not what the entry names")
+        names = Erasure.read(entry.erasure).names if is_erasure else Finality.read(entry.finality).names
+        if entry.accepted_at_ms >= self._opened.get(entry.epoch, entry.accepted_at_ms):
+            known = (self._blocks.get(block_hash) for block_hash in names)
+            require(all(block is not None and block.channel == entry.channel for block in known),
+                    "brokenLink", "it names a block that is not in its channel before it")
+        if is_erasure:
+            self._erased |= {(block_hash, *name) for block_hash, found in names.items() for name in found}
 
     def _check_signer(self, key: bytes) -> None:
         """No entry is signed by a key older than that of the entry before."""
@@ -190,6 +210,10 @@ class _Audit:
         for pin in body.pins:
             require((header.channel, pin.replica, pin.last_counter, pin.hash_prefix) in self._pinnable,
                     "brokenLink", "what the block builds on is not before it")
+        for place, change in enumerate(body.changes):
+            for column, value in change.values.items():
+                if isinstance(value, Commitment):
+                    self._values[entry.object_hash, place, column] = value.salt is not None
         last_counter = header.first_counter + header.count - 1
         logged = _Logged(header.replica, header.channel, last_counter, header.count)
         self._blocks[entry.object_hash] = logged
@@ -257,4 +281,6 @@ class _Audit:
                     f"the checkpoint over {checkpoint.size} entries is not of this log")
             self.report.remarks.append(f"the log once had {checkpoint.size} entries, and went on from {end} of them")
         require(covers, "brokenLink", "no checkpoint covers the whole of the log")
+        for name, is_there in self._values.items():
+            require(is_there != (name in self._erased), "brokenLink", "a value is erased and not named, or the reverse")
         return self.report

@@ -115,6 +115,16 @@ def encode(body: Body, first_clock: int) -> tuple[bytes, bytes]:
     return b"".join(parts), _encode_detached(commitments)
 
 
+def detached(changes: Sequence[Change]) -> bytes:
+    """The detached section alone."""
+    commitments = []
+    for table in _tables_of(changes):
+        for column in table.columns:
+            values = [c.values[column] for c in changes if c.table == table.name and column in c.values]
+            commitments += [value for value in values if isinstance(value, Commitment)]
+    return _encode_detached(commitments)
+
+
 def _tables_of(changes: Iterable[Change]) -> list[_Table]:
     tables: dict[str, _Table] = {}
     for change in changes:

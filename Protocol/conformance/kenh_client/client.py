@@ -57,8 +57,11 @@ class Enrolment:
 class CentreClient:
     """Talks to one centre with one device's key."""
 
-    def __init__(self, host: str, port: int, key: SigningKey, clock: Callable[[], int] = wall_clock) -> None:
+    def __init__(self, host: str, port: int, key: SigningKey, clock: Callable[[], int] = wall_clock,
+                 prefix: str = "") -> None:
         self.host = host
+        # What stands before /v1 in the centre's address; it is sent and not signed.
+        self.prefix = prefix
         self.port = port
         self.key = key
         self.clock = clock
@@ -84,7 +87,7 @@ class CentreClient:
         connection = http.client.HTTPConnection(self.host, self.port, timeout=30)
         try:
             connection.request(
-                request.method, request.path + request.query, request.body,
+                request.method, self.prefix + request.path + request.query, request.body,
                 request.headers(self.key) if fields is None else fields)
             response = connection.getresponse()
             names = {name.lower() for name, _ in response.getheaders()}

@@ -17,6 +17,10 @@ ENTRY = "kenh-v1 entry"
 REGISTRY = "kenh-v1 registry"
 ORGANISATION = "kenh-v1 organisation"
 ERASABLE = "kenh-v1 erasable"
+ERASURE = "kenh-v1 erasure"
+FINALITY = "kenh-v1 finality"
+SNAPSHOT = "kenh-v1 snapshot"
+SNAPSHOT_CHUNK = "kenh-v1 snapshot chunk"
 CODE = "kenh-v1 code"
 
 # Signature domains.

@@ -9,6 +9,7 @@ from .problems import require
 from .serving_keys import ServingKeys
 
 BLOCK_ENTRY, REGISTRY_ENTRY, VERDICT_ENTRY, RULING_ENTRY, SNAPSHOT_ENTRY = 1, 2, 3, 4, 5
+ERASURE_ENTRY, FINALITY_ENTRY, ARCHIVE_ENTRY = 6, 7, 8
 REGISTRY_CHANNEL = "kenh/registry"
 MAX_PLACES = 64
 

@@ -41,10 +41,9 @@ class Reconciliation:
             self._places(), self._own_statements(), checkpoint=checkpoint, certificates=self._certificates())
         common = {place.channel: place for place in compared.common}
         held = self._held_above(common)
-        offers = [HandedBack(proof=h.proof, registry=h.registry) if h.HasField("registry") else
-                  HandedBack(proof=h.proof) for h in held]
+        offers = [h if _is_whole(h) else HandedBack(proof=h.proof) for h in held]
         wanted = set(self._ask([], offers).wanted) if offers else set()
-        handed = [h for h in held if h.proof.object_hash in wanted and not h.HasField("registry")]
+        handed = [h for h in held if h.proof.object_hash in wanted and not _is_whole(h)]
         if handed:
             self._ask([], handed)
         self._adopt(common)
@@ -113,6 +112,12 @@ class Reconciliation:
         """All that this device holds of the log above the common places, in the log's order by channel."""
         found = self._statements_above(common[REGISTRY_CHANNEL].sequence if REGISTRY_CHANNEL in common else 0)
         for channel in sorted(self.store.channels()):
+            base = common[channel].sequence if channel in common else 0
+            found += [HandedBack(proof=proof, erasure=content) for proof, content in self.store.erasures.values()
+                      if proof.channel == channel and proof.sequence > base]
+            found += [HandedBack(proof=proof, finality=content) for proof, content in self.store.finalities.values()
+                      if proof.channel == channel and proof.sequence > base]
+        for channel in sorted(self.store.channels()):
             follower = self.store.followers.get(channel)
             base = common[channel].sequence if channel in common else 0
             entries = [p for p in (follower.proofs if follower else ())
@@ -139,3 +144,8 @@ class Reconciliation:
                 self.store.acknowledge(block.hash, self._receipts[block.hash].proof)
         self.store.followers = followers
         self.store.epoch = self._epoch
+
+
+def _is_whole(item: HandedBack) -> bool:
+    """What is offered whole: all but blocks."""
+    return item.HasField("registry") or bool(item.erasure or item.finality)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from .body import INSERT
 from .digest import EXISTENCE
-from .keys import tagged_hash
+from .keys import SNAPSHOT, SNAPSHOT_CHUNK, tagged_hash
 from .log import BLOCK_ENTRY, RULING_ENTRY
 from .merge import Write
 from .numbers import string, varint, zigzag
@@ -46,12 +46,12 @@ class Manifest:
     @property
     def hash(self) -> bytes:
         """By which the log names it."""
-        return tagged_hash("kenh-v1 snapshot", self.written())
+        return tagged_hash(SNAPSHOT, self.written())
 
 
 def chunk_hash(chunk: bytes) -> bytes:
     """By which a chunk is fetched."""
-    return tagged_hash("kenh-v1 snapshot chunk", chunk)
+    return tagged_hash(SNAPSHOT_CHUNK, chunk)
 
 
 class _Chunk:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from . import blocks, digest
-from .body import INSERT, MAX_DECODED_BYTES, Body, Change, Pin, Reference
+from .body import INSERT, MAX_DECODED_BYTES, Body, Change, Pin, Reference, detached
 from .checkpoints import Checkpoint
 from .clocks import claim
 from .digest import Column
@@ -16,7 +16,8 @@ from .merge import Dot, Origin, Row, Write
 from .problems import HeldBack, Refused
 from .rights import Rights, Ruling
 from .schema import Schema
-from .values import Plain, Value, kept
+from .values import Commitment, Plain, Value, kept
+from .words import Erasure, Finality
 
 # Of the blocks that hold the births which one body names (block-format.md, “Ids”).
 MAX_BIRTH_BYTES = 64 * 2**20
@@ -125,6 +126,11 @@ class Store:
         self.rejected: dict[tuple[bytes, int], Rejected] = {}
         # Channels that were removed, since the cell may not read them any more.
         self.left: list[str] = []
+        # What the centre said of erased values and final writes, by object hash; and what they name, by block.
+        self.erasures: dict[bytes, tuple[EntryProof, bytes]] = {}
+        self.finalities: dict[bytes, tuple[EntryProof, bytes]] = {}
+        self.erased: dict[bytes, set[tuple[int, str]]] = {}
+        self.final: dict[bytes, set[int]] = {}
         # Newest block of each lane that this replica writes.
         self.own_tips: dict[str, bytes] = {}
         # Dots of the inserts of each row, by which it may be named.
@@ -274,6 +280,7 @@ class Store:
         block_hash = blocks.block_hash(message.header)
         if block_hash not in self.blocks:
             header = blocks.read_header(message.header)
+            message = self._stripped(message, header, block_hash)
             self.blocks[block_hash] = StoredBlock(message, header, block_hash, Origin(header.replica, block_hash))
         return self.blocks[block_hash]
 
@@ -404,6 +411,9 @@ class Store:
             row.apply(
                 change.kind, Dot(block.origin, index), block.header.first_counter + index, change.clock,
                 _kept(change.values), self._named(block, change))
+            if index in self.final.get(block.hash, ()):
+                row.writes.pop(Dot(block.origin, index), None)
+                self._keep_orphans(row, block.header.channel)
 
     def _named(self, block: StoredBlock, change: Change) -> list[Dot]:
         """What a change names, and in place of what is struck all that this names."""
@@ -426,6 +436,64 @@ class Store:
         tips = [block if r.line == 0 else block.pinned[r.line - 1] for r in change.predecessors]
         return [self._find(tip, r.counter) for tip, r in zip(tips, change.predecessors)]
 
+    # ------------------------------------------------------------ erasures and final deletions
+
+    def erase(self, proof: EntryProof, content: bytes) -> None:
+        """Take the named values out of everything."""
+        self.erasures[proof.object_hash] = (proof, content)
+        channels = set()
+        for block_hash, names in Erasure.read(content).names.items():
+            self.erased.setdefault(block_hash, set()).update(names)
+            block = self.blocks.get(block_hash)
+            if block is None or block.header.channel != proof.channel:
+                continue
+            block.message = self._stripped(block.message, block.header, block_hash)
+            for index, change in enumerate(block.changes or ()):
+                _erase(change, {column for place, column in names if place == index})
+            channels.add(block.header.channel)
+        for channel in channels:
+            self._make_anew(channel)
+        for (block_hash, place), rejected in self.rejected.items():
+            _erase(rejected.change, {c for p, c in self.erased.get(block_hash, ()) if p == place})
+
+    def _stripped(self, message: Block, header: BlockHeader, block_hash: bytes) -> Block:
+        """A block as it may be kept."""
+        names = self.erased.get(block_hash)
+        if not names or not message.detached:
+            return message
+        body = blocks.read_body(message, header)
+        for index, change in enumerate(body.changes):
+            _erase(change, {column for place, column in names if place == index})
+        kept_message = Block()
+        kept_message.CopyFrom(message)
+        kept_message.detached = detached(body.changes)
+        return kept_message
+
+    def finish(self, proof: EntryProof, content: bytes) -> None:
+        """Drop the named writes from the rows' states."""
+        self.finalities[proof.object_hash] = (proof, content)
+        for block_hash, places in Finality.read(content).names.items():
+            self.final.setdefault(block_hash, set()).update(places)
+            block = self.blocks.get(block_hash)
+            if block is None or block.changes is None:
+                continue
+            for place in places:
+                if place < len(block.changes):
+                    change = block.changes[place]
+                    row = self.row(change.table, change.id, block.header.channel)
+                    row.writes.pop(Dot(block.origin, place), None)
+                    self._keep_orphans(row, block.header.channel)
+
+    def _keep_orphans(self, row: Row, channel: str) -> None:
+        """An edit made here of a row that is deleted for good stays for whoever made it."""
+        if row.inserts():
+            return
+        for write in row.writes.values():
+            block = self.blocks.get(write.dot.origin.block_hash)
+            if block is not None and block.changes is not None and self._is_own(block):
+                self.rejected.setdefault((block.hash, write.dot.index), Rejected(
+                    channel, block.changes[write.dot.index], "rowDeleted", "the row was deleted for good"))
+
     # ------------------------------------------------------------ rulings
 
     def _strike(self, block: StoredBlock, ruling: Ruling) -> None:
@@ -446,9 +514,7 @@ class Store:
 
     def _keep_rejected(self, block: StoredBlock) -> None:
         """Keep what was written here and is struck for whoever wrote it."""
-        is_own = (block.header.replica in self._own_replicas
-                  or self.replicas.get(block.header.replica) == self.key.public)
-        if not is_own:
+        if not self._is_own(block):
             return
         for proof in block.proofs:
             if proof.kind == RULING_ENTRY:
@@ -456,6 +522,10 @@ class Store:
                 for index in sorted(ruling.struck):
                     self.rejected.setdefault((block.hash, index), Rejected(
                         block.header.channel, block.changes[index], ruling.code, ruling.message))
+
+    def _is_own(self, block: StoredBlock) -> bool:
+        return (block.header.replica in self._own_replicas
+                or self.replicas.get(block.header.replica) == self.key.public)
 
     def _resolve_births(self, block: StoredBlock, body: Body, pinned: Sequence[StoredBlock],
                         group: Sequence[StoredBlock]) -> None:
@@ -534,6 +604,14 @@ class Store:
 
 def _struck_by(proof: EntryProof) -> frozenset[int]:
     return Ruling.read(proof.ruling).struck if proof.kind == RULING_ENTRY else frozenset()
+
+
+def _erase(change: Change, columns: set[str]) -> None:
+    """Leave of a change's values in these columns what the body says of them."""
+    for column in columns:
+        value = change.values.get(column)
+        if isinstance(value, Commitment):
+            change.values[column] = Commitment(value.digest, None, None)
 
 
 def _kept(values: dict[str, Value]) -> dict[str, Plain]:

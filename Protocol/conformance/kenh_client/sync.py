@@ -14,13 +14,14 @@ from .kenh_pb2 import (
     EntryProof, LogEntry, ProofRequest, ProofResponse, Receipt, RegistryStatement, SyncRequest, SyncResponse)
 from .keys import BLOCK_DEVICE, REGISTRY_STATEMENT, check_signature
 from .log import (
-    BLOCK_ENTRY, REGISTRY_CHANNEL, REGISTRY_ENTRY, RULING_ENTRY, SNAPSHOT_ENTRY, VERDICT_ENTRY, Follower, check_proof, proof_hash,
-    statement_hash)
+    ARCHIVE_ENTRY, BLOCK_ENTRY, ERASURE_ENTRY, FINALITY_ENTRY, REGISTRY_CHANNEL, REGISTRY_ENTRY, RULING_ENTRY,
+    SNAPSHOT_ENTRY, VERDICT_ENTRY, Follower, check_proof, is_row_channel, proof_hash, statement_hash)
 from .problems import Refused, UnknownKey, require
 from .reconcile import Reconciliation
 from .rights import Ruling
 from .serving_keys import ServingKeys
 from .store import Store, StoredBlock
+from .words import Erasure, Finality, erasure_hash, finality_hash
 
 MAX_BLOCKS = 4_096
 # Below the request's limit of 96 MiB, with room for cursors.
@@ -51,6 +52,7 @@ class Report:
     unequal: list[str] = field(default_factory=list)
     # Channels that were removed, since the cell may not read them any more.
     left: list[str] = field(default_factory=list)
+    erased: int = 0
 
 
 class Sync:
@@ -65,6 +67,7 @@ class Sync:
         self._with_own_blocks = False
         self._has_asked_keys = False
         self._refused: set[bytes] = set()
+        self._confirmed = 0
 
     def run(self) -> Report:
         """As many round trips as it takes."""
@@ -83,7 +86,10 @@ class Sync:
                 self.report.handed_back = self._with_keys(Reconciliation(self.store, self.client).run)
                 reconciled = True
                 continue
-            if not response.more and not self._uploads():
+            # Once more, so that the cursor confirms what was erased.
+            confirms = self.report.erased > self._confirmed
+            self._confirmed = self.report.erased
+            if not response.more and not self._uploads() and not confirms:
                 self._compare_digests(response)
                 return self.report
 
@@ -106,7 +112,9 @@ class Sync:
             tree_size=self.store.checkpoint.size if self.store.checkpoint else 0)
         request.cursors.extend(f.cursor() for f in self.store.followers.values() if f.sequence > 0)
         request.receipts.extend(self._newest_receipts())
-        request.blocks.extend(block.message for block in self._uploads())
+        uploads = self._uploads()
+        request.blocks.extend(block.message for block in uploads)
+        request.all_sent = len(uploads) == len(self.store.unsent())
         return request
 
     def _uploads(self) -> list:
@@ -209,9 +217,17 @@ class Sync:
             raise LacksOwnBlocks
         require(not lacking, "brokenLink", "the centre keeps back a block that is not here")
         own_come_back = False
+        finalities: list[tuple[EntryProof, bytes]] = []
         for entry, proof in plan.checked:
             if entry.kind == REGISTRY_ENTRY:
                 store.register(entry.registry)
+                continue
+            if entry.kind == ERASURE_ENTRY:
+                store.erase(proof, entry.erasure)
+                self.report.erased += 1
+                continue
+            if entry.kind == FINALITY_ENTRY:
+                finalities.append((proof, entry.finality))
                 continue
             if entry.kind == SNAPSHOT_ENTRY:
                 continue
@@ -220,6 +236,8 @@ class Sync:
                 block = store.take(entry.block)
                 own_come_back |= is_new and block.header.replica == store.replica
             store.acknowledge(entry.object_hash, proof, in_log=entry.kind == BLOCK_ENTRY)
+        for proof, content in finalities:
+            store.finish(proof, content)
         store.followers.update(plan.followers)
         store.epoch = response.epoch
         if own_come_back:
@@ -278,8 +296,16 @@ class EntryCheck:
             raise
         if entry.kind == REGISTRY_ENTRY:
             self._check_registry(entry)
-        elif entry.kind == SNAPSHOT_ENTRY:
-            require(not entry.HasField("block"), "malformed", "a snapshot's entry brings a block")
+        elif entry.kind in (SNAPSHOT_ENTRY, ARCHIVE_ENTRY):
+            require(not entry.HasField("block"), "malformed", "the entry of a file brings a block")
+        elif entry.kind == ERASURE_ENTRY:
+            Erasure.read(entry.erasure)
+            require(is_row_channel(entry.channel), "malformed", "an erasure in the registry")
+            require(erasure_hash(entry.erasure) == entry.object_hash, "brokenLink", "another erasure than is named")
+        elif entry.kind == FINALITY_ENTRY:
+            Finality.read(entry.finality)
+            require(is_row_channel(entry.channel), "malformed", "a finality in the registry")
+            require(finality_hash(entry.finality) == entry.object_hash, "brokenLink", "another finality than is named")
         elif entry.kind in (BLOCK_ENTRY, RULING_ENTRY) and entry.HasField("block"):
             self._check_block(entry)
         else:
@@ -287,6 +313,8 @@ class EntryCheck:
             require(is_known, "unsupportedVersion", "a kind of entry is not known")
             if entry.object_hash not in self._come:
                 self.without_block.append(entry.object_hash)
+        require(entry.kind == ERASURE_ENTRY or not entry.erasure, "malformed", "an entry with another's erasure")
+        require(entry.kind == FINALITY_ENTRY or not entry.finality, "malformed", "an entry with another's finality")
         if entry.kind == RULING_ENTRY:
             self._check_ruling(entry)
         self.checked.append((entry, proof))
