@@ -29,4 +29,7 @@ public enum FaultKind: String, CaseIterable, Sendable {
 
     // Deletions that become final, and edits of whoever had not seen them.
     case finished, editedTooLate
+
+    // Blocks that move into archives.
+    case archived
 }

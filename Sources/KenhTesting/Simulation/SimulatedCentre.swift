@@ -11,12 +11,17 @@ public final class SimulatedCentre {
     private let identity: HubIdentity
     private let epoch: [UInt8]
     private var open: (hub: Hub, log: FaultyLog, view: CentreView)?
+    /// Beside the disk, so that faults do not reach it: a file is there whole before the log names it.
+    let archives = ArchiveShelf(
+        FileManager.default.temporaryDirectory.appending(path: "kenh-sim-archives-\(UUID().uuidString)"))
 
     init(node: SimulatedNode, identity: HubIdentity, epoch: [UInt8]) {
         self.node = node
         self.identity = identity
         self.epoch = epoch
     }
+
+    deinit { for folder in archives.folders { try? FileManager.default.removeItem(at: folder) } }
 
     var servingKey: PublicKey { identity.servingKey.publicKey }
 
@@ -25,7 +30,7 @@ public final class SimulatedCentre {
         let log = FaultyLog(
             try SQLiteLog(
                 path: node.disk.path("log.db"), newEpoch: epoch, openedAtMilliseconds: node.clock.milliseconds,
-                durability: node.limits.durability))
+                archives: archives, durability: node.limits.durability))
         let hub = Hub(
             log: log, identity: identity, clock: { [clock = node.clock] in clock.milliseconds },
             random: { [random = node.random] in random.make() })

@@ -52,6 +52,24 @@ extension Simulation {
         try settle()
         try confirm(made)
         try join(hub, made, using: &random)
+        try archive(hub)
+        try join(hub, [], using: &random)
+    }
+
+    /// What the snapshots cover is moved into files, from which whoever asks for blocks gets them as before.
+    private func archive(_ hub: Hub) throws {
+        var moved = 0
+        for channel in try hub.snapshotChannels() {
+            while let made = try hub.archive(channel, acceptedBefore: .max, on: centre.archives) {
+                moved += made.blocks
+            }
+        }
+        count(.archived, moved)
+        let problems =
+            try LogVerifier(identity: hub.identity).verify(centre.log()).problems
+            + hub.checkArchives(on: centre.archives)
+        guard problems.isEmpty else { throw SimulationFailure("archives: \(problems)") }
+        try settle()
     }
 
     private var scratchFolder: String { String(scratch.path("x").dropLast(2)) }
@@ -67,19 +85,22 @@ extension Simulation {
         }
     }
 
+    /// - Parameter made: none where the newcomer is to take blocks alone.
     private func join(
         _ hub: Hub, _ made: [SnapshotManifest], using random: inout SeededGenerator
     ) throws {
+        let number = cells.count + 1 + newcomers
+        newcomers += 1
         let identity = StoreIdentity(
             organisation: hub.identity.organisation, replica: .random(using: &random),
             key: try SigningKey(using: &random))
         let node = SimulatedNode(
-            number: cells.count + 1, world: world, seed: random.next(), identity: identity,
+            number: number, world: world, seed: random.next(), identity: identity,
             schema: SimulatedSchema.second, limits: limits, scratch: scratch)
-        try centre.enroll(cell: "CB\(cells.count + 1)", identity)
+        try centre.enroll(cell: "CB\(number)", identity)
         let link = MendedLine(
             answer: { [unowned self] in try centre.answer($0, from: identity.key.publicKey) },
-            snapshots: SimulatedSnapshots(hub: hub, key: identity.key.publicKey))
+            snapshots: made.isEmpty ? nil : SimulatedSnapshots(hub: hub, key: identity.key.publicKey))
         let sync = CellSync(
             store: try node.store(), identity: identity, centre: ServingKeys(centre.servingKey), link: link,
             clock: { node.clock.milliseconds })
@@ -90,7 +111,7 @@ extension Simulation {
         }
         guard report.unequalChannels.isEmpty,
             try node.store().settledDigests() == centre.node.store().settledDigests()
-        else { throw SimulationFailure("a newcomer that began with snapshots has other digests") }
+        else { throw SimulationFailure("a newcomer of \(made.count) snapshots has other digests") }
         for table in SimulatedSchema.second.tables {
             let (mine, theirs) = (try lines(table, node), try lines(table, centre.node))
             guard mine == theirs else {

@@ -36,6 +36,8 @@ public final class Simulation {
     var granted: Set<GrantKey> = []
     /// What the centre ever erased, though its log may have forgotten it.
     var erased: [LedgerPlace: Set<Value>] = [:]
+    /// Who joined when all was over.
+    var newcomers = 0
     /// The channels that a cell had when it was last looked at.
     var channelsSeen: [Int: Set<String>] = [:]
     public internal(set) var trace = TraceHash()
