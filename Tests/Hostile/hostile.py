@@ -49,8 +49,10 @@ REFUSED = {400, 401, 403, 404, 405, 409, 413, 415, 426}
 class Shot:
     """Bytes for the centre, the statuses that it may give, and the signed request, if it is one."""
 
-    def __init__(self, content, allowed, request=None, pause=0.0, cell=None):
+    def __init__(self, content, allowed, request=None, pause=0.0, cell=None, held=False):
         self.content, self.allowed, self.request, self.pause, self.cell = content, allowed, request, pause, cell
+        # Left open, with nothing more to come.
+        self.held = held
 
 
 def spelled(method, path, fields, body=b"", length=None):
@@ -68,7 +70,10 @@ class Attacker:
         self.kinds = (
             self.noise, self.mutant, self.routes, self.fields, self.framing, self.pipeline, self.slow, self.unfinished,
             self.wrong_signature, self.expired, self.stranger, self.of_revoked, self.protobuf, self.cursors,
-            self.blocks, self.proofs, self.attachments, self.snapshots, self.places, self.enrolments)
+            self.blocks, self.proofs, self.attachments, self.snapshots, self.places, self.enrolments,
+            self.replays, self.idle, self.endless, self.streams)
+        self.kept = []
+        self.lock = threading.Lock()
 
     def shot(self, seed, number):
         draw = random.Random(f"{seed}/{number}")
@@ -118,6 +123,17 @@ class Attacker:
     def unfinished(self, draw):
         return Shot(spelled("POST", draw.choice(POSTS), [], b"abc", length=draw.choice((500, 65537, 2**27, 2**40))), {CLOSED} | REFUSED)
 
+    def idle(self, draw):
+        """Opened, and then nothing, or a beginning."""
+        head = spelled("POST", "/v1/sync", [], b"abcd", length=1000)
+        return Shot(head[:draw.choice((0, 1, 20, len(head)))], {CLOSED}, held=True)
+
+    def endless(self, draw):
+        """Chunks without an end."""
+        chunk = b"10000\r\n" + bytes(0x10000) + b"\r\n"
+        head = spelled("POST", draw.choice(POSTS), [("Content-Type", "application/x-protobuf"), ("Transfer-Encoding", "chunked")])
+        return Shot(head.replace(b"Content-Length: 0\r\n", b"") + chunk * draw.choice((10, 200)), {CLOSED, 400, 401, 413, 415})
+
     # ------------------------------------------------------------ signatures
 
     def signed(self, draw, path, body=b"", allowed=REFUSED, cell=None, key=None, method="POST", query="", created=None,
@@ -145,6 +161,18 @@ class Attacker:
     def of_revoked(self, draw):
         return self.signed(draw, "/v1/sync", SyncRequest(protocol=1, replica=self.revoked.store.replica).SerializeToString(),
                            {403}, cell=self.revoked)
+
+    def replays(self, draw):
+        """A good request that was sent before, byte by byte: the same again is no harm."""
+        with self.lock:
+            if len(self.kept) < 20:
+                self.kept.append(self.signed(draw, "/v1/sync", self.message().SerializeToString(), {200}))
+            # Whoever comes later than the window is told so.
+            return draw.choice(self.kept)
+
+    def streams(self, draw):
+        """Listens, and goes away."""
+        return self.signed(draw, "/v1/wake", method="GET", allowed={200, 503}, kind="")
 
     # ------------------------------------------------------------ good signatures over bad messages
 
@@ -250,8 +278,23 @@ class Attacker:
         return self.signed(draw, "/v1/enroll", message.SerializeToString(), {200} | REFUSED)
 
 
+# Lines that nobody speaks on any more; the oldest are let go.
+HELD, HELD_LIMIT = [], 300
+
+
+def hold(port, shot):
+    """Opens a line and leaves it."""
+    line = socket.create_connection((HOST, port), timeout=30)
+    line.sendall(shot.content)
+    HELD.append(line)
+    while len(HELD) > HELD_LIMIT:
+        HELD.pop(0).close()
+
+
 def fire(port, shot):
     """The answer, or None where the line was closed without one."""
+    if shot.held:
+        return hold(port, shot)
     with socket.create_connection((HOST, port), timeout=30) as line:
         try:
             if shot.pause:
@@ -267,7 +310,9 @@ def fire(port, shot):
             response = http.client.HTTPResponse(line, method="HEAD" if shot.content.startswith(b"HEAD ") else "GET")
             response.begin()
             fields = {name.lower(): value for name, value in response.getheaders()}
-            return Answer(response.status, fields, response.read())
+            # A stream has no end.
+            is_stream = fields.get("content-type", "").startswith("text/event-stream")
+            return Answer(response.status, fields, b"" if is_stream else response.read())
         except TimeoutError:
             raise
         except (OSError, http.client.HTTPException):
@@ -284,7 +329,8 @@ def what_is_wrong(port, shot, name):
     if status not in shot.allowed:
         return status, f"status {status}, {answer.body[:200] if answer else b''}"
     # Answers of unknown routes are unsigned.
-    if shot.request and answer and (status != 404 or name == "proofs"):
+    is_stream = answer and answer.fields.get("content-type", "").startswith("text/event-stream")
+    if shot.request and answer and not is_stream and (status != 404 or name == "proofs"):
         try:
             check_signed(shot.cell, answer, shot.request)
         except Exception as error:  # pylint: disable=broad-except
@@ -371,6 +417,9 @@ class Run:
         if server.poll() is not None:
             return self.failures.append(f"the centre ended with {server.returncode}: {self.centre.log()[-500:]}")
         self.honestly()
+        while HELD:
+            HELD.pop().close()
+        # What was left without an end is closed by the centre's idle timeout of a minute.
         deadline = time.monotonic() + 70
         while (found := memory_and_files(server.pid))[1] > files + 4 and time.monotonic() < deadline:
             time.sleep(0.5)
