@@ -14,10 +14,9 @@ from kenh_client.http_signing import CONTENT_TYPE, RESPONSE_COMPONENTS, base64_t
 from kenh_client.kenh_pb2 import (
     ChannelHead, KeysResponse, Problem, SignedStatement, SyncRequest, SyncResponse)
 from kenh_client.keys import SigningKey
-from kenh_client.problems import Refused
 
 from .organisation import HOST, RealCell, insert
-from .results import expect, expect_equal
+from .results import expect, expect_equal, refusal
 from .world import World
 
 Lie = Callable[[SyncRequest, SyncResponse], None]
@@ -226,11 +225,7 @@ def _head_back_here(world: World, liar: Liar) -> None:
     liar.lie = _halved(channel, [])
     honest, cell.client.port = cell.client.port, liar.port
     try:
-        cell.sync()
-    except Refused as refused:
-        expect_equal(refused.code, "brokenLink", "refusal")
-    else:
-        raise AssertionError("a head below the one that was shown was taken")
+        expect_equal(refusal("a head below the one that was shown", cell.sync), "brokenLink", "refusal")
     finally:
         liar.lie, cell.client.port = None, honest
     cell.sync()
