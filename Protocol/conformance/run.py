@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 from checks import (
-    answers, audits, blobs, device_keys, liars, merging, random_edits, refused_blocks, refused_requests, restores,
+    answers, audits, blobs, device_keys, joining, liars, merging, random_edits, refused_blocks, refused_requests, restores,
     organisations, rights, serving_keys, snapshots, trees, vectors, waking, words)
 from checks.results import Results
 from checks.world import World
@@ -42,6 +42,7 @@ def main() -> int:
             rights.run(world)
             words.run(world)
             snapshots.run(world)
+            joining.run(world)
             audits.run(world, arguments.seed)
             rights.run_last(world)
             refused_blocks.run_last(world)

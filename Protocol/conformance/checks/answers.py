@@ -7,13 +7,12 @@ from kenh_client.http_signing import check_answer
 from kenh_client.keys import REGISTRY_STATEMENT, SigningKey, fingerprint
 from kenh_client.kenh_pb2 import LogEntry, RegistryStatement, SyncRequest, SyncResponse
 from kenh_client.log import BLOCK_ENTRY, REGISTRY_CHANNEL, statement_hash
-from kenh_client.problems import Refused
 from kenh_client.schema import Schema
 from kenh_client.store import Store
 from kenh_client.sync import EntryCheck
 
 from .organisation import OtherCell
-from .results import expect_equal
+from .results import expect_equal, refusal
 from .world import World
 
 Entries = list[LogEntry]
@@ -25,14 +24,6 @@ def run(world: World) -> None:
         _answers(world.other)
     with world.results.check("device refuses: entries that are not the centre's log"):
         _entries(world.other)
-
-
-def _refusal(what: str, action: Callable[[], object]) -> str:
-    try:
-        action()
-    except Refused as refused:
-        return refused.code
-    raise AssertionError(f"{what} was taken")
 
 
 def _answers(cell: OtherCell) -> None:
@@ -58,7 +49,7 @@ def _answers(cell: OtherCell) -> None:
         ("an answer without a digest", "badDigest", replace(answer, fields=without("content-digest")), request,
          client.serving_key),
     ):
-        found = _refusal(what, lambda: check_answer(changed, asked, key))
+        found = refusal(what, lambda: check_answer(changed, asked, key))
         expect_equal(found, code, what)
 
 
@@ -126,4 +117,4 @@ def _entries(cell: OtherCell) -> None:
         ("a block whose writer nobody entered", "unknownDevice", without_registry),
         ("a statement that the centre did not sign", "badSignature", restated(cell.client.key)),
     ):
-        expect_equal(_refusal(what, lambda: read(change)), code, what)
+        expect_equal(refusal(what, lambda: read(change)), code, what)

@@ -14,10 +14,9 @@ from kenh_client.http_signing import CONTENT_TYPE, RESPONSE_COMPONENTS, base64_t
 from kenh_client.kenh_pb2 import (
     ChannelHead, KeysResponse, Problem, SignedStatement, SyncRequest, SyncResponse)
 from kenh_client.keys import SigningKey
-from kenh_client.problems import Refused
 
 from .organisation import HOST, RealCell, insert
-from .results import expect, expect_equal
+from .results import expect, expect_equal, refusal
 from .world import World
 
 Lie = Callable[[SyncRequest, SyncResponse], None]
@@ -32,6 +31,8 @@ class Liar:
         # Both may be others than the centre's.
         self.key = key
         self.certificates: Sequence[SignedStatement] | None = None
+        # Instead of an answer about snapshots: its status and body, by path, status and body of the centre's.
+        self.of_snapshots: Callable[[str, int, bytes], tuple[int, bytes]] | None = None
         self._centre = port
         liar = self
 
@@ -92,17 +93,20 @@ class Liar:
             del keys.certificates[:]
             keys.certificates.extend(self.certificates)
             answer = keys.SerializeToString()
-        return status, self._signed(method, path, status, found, answer), answer
+        if path.startswith("/v1/snapshots") and self.of_snapshots is not None:
+            status, answer = self.of_snapshots(path, status, answer)
+        kind = found["content-type"] if status == 200 else CONTENT_TYPE
+        return status, self._signed(method, path, status, found, answer, kind), answer
 
-    def _signed(
-        self, method: str, path: str, status: int, fields: dict[str, str], body: bytes) -> dict[str, str]:
+    def _signed(self, method: str, path: str, status: int, fields: dict[str, str], body: bytes,
+                kind: str) -> dict[str, str]:
         """As the centre signs: with its parameters, its request's nonce included."""
         parameters = re.search(r"\)(;.*)$", fields["signature-input"]).group(1)
         parameters = re.sub(r'keyid="[^"]*"', f'keyid="{self.key.public.hex()}"', parameters)
-        values = (str(status), CONTENT_TYPE, content_digest(body), method, path.partition("?")[0])
+        values = (str(status), kind, content_digest(body), method, path.partition("?")[0])
         signature = self.key.sign_untagged(signature_base(dict(zip(RESPONSE_COMPONENTS, values)), parameters))
         return {
-            "Content-Type": CONTENT_TYPE, "Content-Digest": content_digest(body), "Cache-Control": "no-store",
+            "Content-Type": kind, "Content-Digest": content_digest(body), "Cache-Control": "no-store",
             "Signature-Input": f"kenh=({' '.join(RESPONSE_COMPONENTS)}){parameters}",
             "Signature": f"kenh=:{base64_text(signature)}:"}
 
@@ -226,11 +230,7 @@ def _head_back_here(world: World, liar: Liar) -> None:
     liar.lie = _halved(channel, [])
     honest, cell.client.port = cell.client.port, liar.port
     try:
-        cell.sync()
-    except Refused as refused:
-        expect_equal(refused.code, "brokenLink", "refusal")
-    else:
-        raise AssertionError("a head below the one that was shown was taken")
+        expect_equal(refusal("a head below the one that was shown", cell.sync), "brokenLink", "refusal")
     finally:
         liar.lie, cell.client.port = None, honest
     cell.sync()

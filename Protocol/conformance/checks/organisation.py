@@ -184,6 +184,8 @@ class OtherCell:
         self.replica = secrets.token_bytes(16)
         self.enrolment: Enrolment | None = None
         self.store: Store | None = None
+        # Whether it begins channels with snapshots where there are any.
+        self.takes_snapshots = False
 
     def join(self, code: str) -> Enrolment:
         """Enrol, and make a store."""
@@ -203,7 +205,7 @@ class OtherCell:
 
     def sync(self, down_limit_bytes: int = 0) -> Report:
         """Sync once."""
-        return Sync(self.store, self.client, down_limit_bytes).run()
+        return Sync(self.store, self.client, down_limit_bytes, self.takes_snapshots).run()
 
     def copy(self) -> "OtherCell":
         """A copy of the installation, as of a restored disk."""

@@ -4,7 +4,6 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from kenh_client.client import CentreProblem
 from kenh_client.kenh_pb2 import (
     VERDICT_ACCEPTED, VERDICT_ALREADY_HAD, CellAdded, ChannelPlaces, EntryProof, HandedBack, ReconcileRequest, ReconcileResponse,
     RegistryStatement, SignedStatement)
@@ -12,7 +11,7 @@ from kenh_client.keys import LOG_ENTRY, REGISTRY_STATEMENT
 from kenh_client.log import BLOCK_ENTRY, REGISTRY_CHANNEL, VERDICT_ENTRY, proof_hash
 
 from .organisation import OtherCell, insert, update
-from .results import expect, expect_equal
+from .results import expect, expect_equal, expect_problem
 from .world import World
 
 ORG = "org"
@@ -82,12 +81,7 @@ def _forgotten_device(world: World) -> None:
         late.sync()
         late.seal(ORG, insert("unit", "L1", name="of a late one"))
         late.sync()
-    try:
-        late.heads()
-    except CentreProblem as problem:
-        expect_equal((problem.status, problem.code), (403, "unknownDevice"), "problem")
-    else:
-        raise AssertionError("the centre knows the device")
+    expect_problem("a device that was forgotten", late.heads, 403, "unknownDevice")
     late.sync()
     world.settle(late)
     expect("L1" in world.real.rows("unit"), "the row is lost")
@@ -118,10 +112,8 @@ def _forged(world: World) -> None:
     statement = RegistryStatement(organisation=cell.store.organisation, cell_added=CellAdded(code="CB9"))
     content = statement.SerializeToString()
     signed = SignedStatement(statement=content, signature=cell.client.key.sign(REGISTRY_STATEMENT, content))
-    try:
-        ask(handed_back=[HandedBack(registry=signed)])
-    except CentreProblem as problem:
-        expect_equal((problem.status, problem.code), (401, "badSignature"), "problem")
+    expect_problem("a statement that the centre did not sign", lambda: ask(handed_back=[HandedBack(registry=signed)]),
+                   401, "badSignature")
     expect_equal({head.channel: head.sequence for head in cell.heads()}[REGISTRY_CHANNEL], registry, "registry")
     world.settle()
     expect_equal(cell.store.epoch, epoch, "epoch")
@@ -136,13 +128,8 @@ def _without_proof(world: World) -> None:
         request = ReconcileRequest(protocol=1, replica=cell.store.replica, handed_back=items)
         return cell.client.post("/v1/reconcile", request, ReconcileResponse)
 
-    try:
-        # What has neither a block nor a proof names nothing.
-        hand_back(HandedBack())
-    except CentreProblem as problem:
-        expect_equal((problem.status, problem.code), (400, "malformed"), "problem")
-    else:
-        raise AssertionError("nothing was taken")
+    expect_problem("what has neither a block nor a proof, and names nothing,", lambda: hand_back(HandedBack()),
+                   400, "malformed")
     try:
         receipts = hand_back(*[HandedBack(block=block.message)] * 2).receipts
         expect_equal([receipt.verdict for receipt in receipts], [VERDICT_ACCEPTED, VERDICT_ALREADY_HAD], "verdicts")

@@ -2,8 +2,11 @@
 
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+
+from kenh_client.client import CentreProblem
+from kenh_client.problems import Refused
 
 
 def expect(condition: object, message: str) -> None:
@@ -15,6 +18,25 @@ def expect(condition: object, message: str) -> None:
 def expect_equal(found: object, wanted: object, what: str) -> None:
     """The check that is under way fails unless both are equal."""
     expect(found == wanted, f"{what}: found {found!r}, wanted {wanted!r}")
+
+
+def refusal(what: str, action: Callable[[], object]) -> str:
+    """The code with which the client refuses; that it takes it fails the check."""
+    try:
+        action()
+    except Refused as refused:
+        return refused.code
+    raise AssertionError(f"{what} was taken")
+
+
+def expect_problem(what: str, action: Callable[[], object], status: int, code: str) -> CentreProblem:
+    """The check that is under way fails unless the centre refuses with these."""
+    try:
+        action()
+    except CentreProblem as problem:
+        expect_equal((problem.status, problem.code), (status, code), what)
+        return problem
+    raise AssertionError(f"{what} was taken")
 
 
 class Results:

@@ -25,7 +25,7 @@ from .audits import make_record, program_takes, read_record, sealed, split_recor
 from .liars import Lie, Liar
 from .organisation import HOST, OtherCell, RealCell, add, delete, insert, update
 from .restores import restored
-from .results import expect, expect_equal
+from .results import expect, expect_equal, refusal
 from .trees import in_order, whole_log
 from .world import World
 
@@ -88,7 +88,7 @@ def _grant(world: World, cell: str, channel: str, role: str) -> None:
 
 
 @contextmanager
-def _granted(world: World, *grants: tuple[str, str, str]) -> Iterator[None]:
+def granted(world: World, *grants: tuple[str, str, str]) -> Iterator[None]:
     """Cell, channel and role; afterwards all of them are writers again, and have come to the same."""
     try:
         for grant in grants:
@@ -153,7 +153,7 @@ def _role_of_other(world: World, role: str) -> None:
     channel = f"rights/{role}/other"
     _prepare(world, channel)
     other = world.other
-    with _granted(world, (OTHER, channel, role)):
+    with granted(world, (OTHER, channel, role)):
         (block,) = other.seal(
             channel, insert("review", f"{channel} D", items_done=4), update("review", f"{channel} A", items_done=5),
             delete("review", f"{channel} B"), add("review", f"{channel} C", items_done=7),
@@ -195,7 +195,7 @@ def _role_of_real(world: World, role: str) -> None:
     channel = f"rights/{role}/real"
     _prepare(world, channel)
     real = world.real
-    with _granted(world, (REAL, channel, role)):
+    with granted(world, (REAL, channel, role)):
         real.run("rejected", "--forget")
         real.sql(f"INSERT INTO review(id, channel, items_done) VALUES('{channel} D', '{channel}', 4); "
                  f"UPDATE review SET items_done = 5 WHERE id = '{channel} A'; "
@@ -235,7 +235,7 @@ def _transitive(world: World) -> None:
     world.third.seal(channel, insert("review", "T", items_done=1, results="first"))
     world.settle()
     other = world.other
-    with _granted(world, (OTHER, channel, "updaters")):
+    with granted(world, (OTHER, channel, "updaters")):
         # Within a block: two struck ones in a row, and one that names the second alone.
         (block,) = other.seal(
             channel, insert("review", "T", items_done=2, results="struck"), insert("review", "T", items_done=3),
@@ -250,7 +250,7 @@ def _transitive(world: World) -> None:
         named = world.third.store.row("review", "T", channel).writes
         expect(not any(dot.index in (0, 1) and dot.origin.block_hash == block.hash for dot in named), "struck is there")
     # Over several blocks, all but the last struck, and nobody told the writer meanwhile; by a deletion at the end.
-    with _granted(world, (OTHER, channel, "reader")):
+    with granted(world, (OTHER, channel, "reader")):
         sealed_blocks = [other.seal(channel, update("review", "T", results=f"v{n}"))[0] for n in range(3)]
         other.upload(*sealed_blocks)
         _grant(world, OTHER, channel, "writer")
@@ -263,7 +263,7 @@ def _transitive(world: World) -> None:
 def _births(world: World) -> None:
     channel = "rights/births"
     other, third = world.other, world.third
-    with _granted(world, (OTHER, channel, "updaters")):
+    with granted(world, (OTHER, channel, "updaters")):
         (block,) = other.seal(channel, insert("review", "BS", items_done=1))
         # By its birth, which is struck.
         (naming,) = other.seal(channel, update("review", "BS", items_done=2), with_births=True)
@@ -283,7 +283,7 @@ def _across_rows(world: World) -> None:
     world.third.seal(channel, insert("review", "Y1", items_done=1), insert("review", "Y2", items_done=1))
     world.settle()
     late = world.third.copy()
-    with _granted(world, (OTHER, channel, "updaters")):
+    with granted(world, (OTHER, channel, "updaters")):
         foreign = list(other.store.row("review", "Y1", channel).writes.values())
         own_row = other.store.row("review", "Y2", channel)
         # A struck insert of Y2 that names the write of Y1, too; then an update of Y1 that names it alone.
@@ -322,7 +322,7 @@ def _late(world: World) -> None:
     world.settle()
     late = third.copy()
     late.store.renew_replica()
-    with _granted(world, (OTHER, channel, "updaters")):
+    with granted(world, (OTHER, channel, "updaters")):
         (block,) = other.seal(
             channel, insert("review", "L1", items_done=2), insert("review", "L3", items_done=2),
             delete("review", "L2"))
@@ -422,7 +422,7 @@ def _redefined(world: World) -> None:
     channel = "rights/redefined"
     other = world.other
     world.centre.run("central", "role", "set", "changing", "--allow", "review:insert")
-    with _granted(world, (OTHER, channel, "changing")):
+    with granted(world, (OTHER, channel, "changing")):
         (first,) = other.seal(channel, insert("review", "C1"), update("review", "C1", items_done=1))
         other.sync()
         world.centre.run("central", "role", "set", "changing", "--allow", "review:update")
@@ -435,7 +435,7 @@ def _redefined(world: World) -> None:
 
 def _reading(world: World) -> None:
     channel = "rights/secret"
-    with _granted(world, (EVERY, channel, "none"), (OTHER, channel, "writer")):
+    with granted(world, (EVERY, channel, "none"), (OTHER, channel, "writer")):
         (block,) = world.other.seal(channel, insert("review", "S1", items_done=1), insert("review", "S2"))
         world.other.sync()
         for cell in (world.third, _late_cell(world)):
@@ -495,7 +495,7 @@ def _proofs(world: World) -> None:
         return response.proof
 
     places = {block.hash: Cursor(channel=channel, sequence=block.acknowledged.sequence) for block in (theirs, own)}
-    with _granted(world, (OTHER, channel, "none")):
+    with granted(world, (OTHER, channel, "none")):
         (struck,) = world.other.seal(channel, insert("review", "P3"))
         (receipt,) = world.other.upload(struck).receipts
         places[struck.hash] = Cursor(channel=channel, sequence=receipt.sequence)
@@ -523,7 +523,7 @@ def _leaving_other(world: World) -> None:
     world.settle()
     replica, before = other.store.replica, len(other.store.blocks)
     of_channel = sum(block.header.channel == channel for block in other.store.blocks.values())
-    with _granted(world, (OTHER, channel, "none")):
+    with granted(world, (OTHER, channel, "none")):
         (late,) = other.seal(channel, update("review", "E1", items_done=2))
         report = other.sync()
         expect_equal(report.left, [channel], "channels that were left")
@@ -549,7 +549,7 @@ def _leaving_real(world: World) -> None:
     real.sql(f"INSERT INTO review(id, channel, items_done) VALUES('F1', '{channel}', 1)")
     world.settle()
     first = {block.header.replica for block in world.third.store.blocks.values() if block.header.channel == channel}
-    with _granted(world, (REAL, channel, "none")):
+    with granted(world, (REAL, channel, "none")):
         real.sync()
         expect("F1" not in real.rows("review") and channel not in real.json("status")["digests"], "something is left")
         world.third.seal(channel, insert("review", "F2"))
@@ -695,13 +695,8 @@ def _lie_here(world: World, liar: Liar, lie: Lie, code: str) -> None:
     world.third.sync()
     with _lied_to(world.third, liar):
         liar.lie = lie
-        try:
-            with without_stderr():
-                world.third.sync()
-        except Refused as refused:
-            expect_equal(refused.code, code, "refusal")
-        else:
-            raise AssertionError("the other client took it")
+        with without_stderr():
+            expect_equal(refusal("the lie", world.third.sync), code, "refusal")
 
 
 def _lie_there(liar: Liar, cell: RealCell, lie: Lie) -> None:
@@ -730,12 +725,7 @@ def _bad_receipt(world: World, liar: Liar) -> None:
     (block,) = cell.seal("rights/lies/else", insert("review", "lie up"))
     with _lied_to(cell, liar):
         liar.lie = change
-        try:
-            cell.sync()
-        except Refused as refused:
-            expect_equal(refused.code, "malformed", "refusal")
-        else:
-            raise AssertionError("the receipt was taken")
+        expect_equal(refusal("the receipt", cell.sync), "malformed", "refusal")
     world.settle()
     expect_equal(_struck(block), set(), "struck changes")
 
@@ -758,7 +748,7 @@ def _good_ruling(world: World, liar: Liar, cell: RealCell, channel: str, block_h
 
 def _audit(world: World) -> None:
     channel = "rights/audited"
-    with _granted(world, (OTHER, channel, "updaters")):
+    with granted(world, (OTHER, channel, "updaters")):
         (block,) = world.other.seal(
             channel, insert("review", "A1"), update("review", "A1", items_done=1), insert("review", "A2"))
         world.other.sync()

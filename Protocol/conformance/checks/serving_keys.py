@@ -2,7 +2,7 @@
 
 import base64
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from urllib.parse import quote
@@ -15,14 +15,13 @@ from kenh_client.kenh_pb2 import (
     KeysResponse, ReconcileRequest, RegistryStatement, ServingCertificate, SignedStatement, TimeResponse)
 from kenh_client.keys import SERVING_CERTIFICATE, SigningKey, fingerprint
 from kenh_client.log import REGISTRY_ENTRY, check_proof
-from kenh_client.problems import Refused
 from kenh_client.serving_keys import MAX_CERTIFICATES, ServingKeys
 
 from .liars import Liar
 from .organisation import HOST, OtherCell, RealCell, insert
 from .requests import Draft
 from .restores import restored
-from .results import expect, expect_equal
+from .results import expect, expect_equal, refusal
 from .trees import ask_proof, whole_log
 from .world import World
 
@@ -63,14 +62,6 @@ def certificate(root: SigningKey, key: bytes, not_before_ms: int, organisation: 
     return SignedStatement(statement=statement, signature=root.sign(SERVING_CERTIFICATE, statement))
 
 
-def _refusal(what: str, action: Callable[[], object]) -> str:
-    try:
-        action()
-    except Refused as refused:
-        return refused.code
-    raise AssertionError(f"{what} was taken")
-
-
 def _questions(world: World) -> None:
     client = world.other.client
     for path in PATHS:
@@ -80,7 +71,7 @@ def _questions(world: World) -> None:
             check_answer(answer, request, client.serving_key)
             expect_equal((answer.status, answer.field("cache-control")), (200, "no-store"), path)
             wrong = replace(request, nonce=secrets.token_bytes(16))
-            expect_equal(_refusal("another nonce", lambda: check_answer(answer, wrong, client.serving_key)),
+            expect_equal(refusal("another nonce", lambda: check_answer(answer, wrong, client.serving_key)),
                          "badSignature", "another nonce")
             kind = KeysResponse if path == "/v1/keys" else TimeResponse
             expect(abs(kind.FromString(answer.body).time_ms - wall_clock()) < 60_000, f"time of {path}")
@@ -123,7 +114,7 @@ def _order(world: World) -> None:
         ("one of a key that is none", "badKey", [certificate(root, bytes([1]) + bytes(31), 5)]),
         ("too many", "malformed", [certificate(root, low, n) for n in range(MAX_CERTIFICATES, -1, -1)]),
     ):
-        expect_equal(_refusal(what, lambda: ServingKeys.in_order(root.public, listed)), code, what)
+        expect_equal(refusal(what, lambda: ServingKeys.in_order(root.public, listed)), code, what)
     ServingKeys.in_order(root.public, [certificate(root, low, n) for n in range(MAX_CERTIFICATES, 0, -1)])
 
 
@@ -181,7 +172,7 @@ def _rotation(world: World) -> None:
     expect_equal(cell.client.keys.certificates, fresh.certificates, "certificates")
     expect_equal(check_proof(before.acknowledged, known), known.newest, "who signed the entry before")
     expect_equal(check_proof(after.acknowledged, fresh), fresh.newest, "who signed the entry after")
-    expect_equal(_refusal("an entry by the new key", lambda: check_proof(after.acknowledged, known)),
+    expect_equal(refusal("an entry by the new key", lambda: check_proof(after.acknowledged, known)),
                  "badSignature", "an entry by a key that is not known")
     expect("/v1/keys" not in _sync_paths(cell), "it asked again")
     # What was shown before is shown still, signed as it was.
@@ -242,7 +233,7 @@ def _lied_to(world: World, cell: OtherCell) -> Iterator[Liar]:
 def _expect_nothing_taken(cell: OtherCell, code: str, what: str) -> None:
     store, newest = cell.store, cell.client.serving_key
     held = len(store.blocks), store.checkpoint, {name: f.sequence for name, f in store.followers.items()}
-    expect_equal(_refusal(what, cell.sync), code, what)
+    expect_equal(refusal(what, cell.sync), code, what)
     found = len(store.blocks), store.checkpoint, {name: f.sequence for name, f in store.followers.items()}
     expect_equal(found, held, f"what it holds after {what}")
     expect_equal(cell.client.serving_key, newest, f"the newest key after {what}")

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 from kenh_client import tree
 from kenh_client.checkpoints import Checkpoint, Contradiction, TreeCheck, origin
-from kenh_client.client import CentreProblem
 from kenh_client.kenh_pb2 import (
     ChannelHead, Cursor, EpochOpened, ProofRequest, ProofResponse, ReconcileRequest, ReconcileResponse,
     RegistryStatement, SyncRequest, SyncResponse)
@@ -15,7 +14,7 @@ from kenh_client.problems import Refused
 from kenh_client.sync import EntryCheck, Sync
 
 from .organisation import OtherCell, insert
-from .results import expect, expect_equal
+from .results import expect, expect_equal, expect_problem
 from .world import World
 
 CHANNEL = "tree"
@@ -157,12 +156,8 @@ def _proofs(world: World) -> None:
         (400, "malformed", {}),
         (426, "unsupportedVersion", {"object_hash": block.hash, "protocol": 2}),
     ):
-        try:
-            ask_proof(cell, **fields)
-        except CentreProblem as problem:
-            expect_equal((problem.status, problem.code, problem.recovery), (status, code, "stop"), f"{fields}")
-        else:
-            raise AssertionError(f"an answer to {fields}")
+        problem = expect_problem(f"{fields}", lambda: ask_proof(cell, **fields), status, code)
+        expect_equal(problem.recovery, "stop", f"recovery of {fields}")
     world.settle()
 
 

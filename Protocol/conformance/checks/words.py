@@ -4,12 +4,11 @@ import secrets
 
 from kenh_client.kenh_pb2 import Erasure as ErasureMessage
 from kenh_client.kenh_pb2 import Finality as FinalityMessage
-from kenh_client.problems import Refused
 from kenh_client.values import Commitment
 from kenh_client.words import Erasure, Finality
 
 from .organisation import OtherCell, insert, update
-from .results import expect, expect_equal
+from .results import expect, expect_equal, refusal
 from .world import World
 
 CHANNEL = "plan/words"
@@ -54,12 +53,7 @@ def _forms(world: World) -> None:
 
 
 def _expect_refused(kind: type, content: bytes) -> None:
-    try:
-        kind.read(content)
-    except Refused as error:
-        expect_equal(error.code, "malformed", "code")
-        return
-    expect(False, "it is taken")
+    expect_equal(refusal("it", lambda: kind.read(content)), "malformed", "code")
 
 
 def _erasing(world: World) -> None:

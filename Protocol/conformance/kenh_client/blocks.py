@@ -36,8 +36,8 @@ def read_header(content: bytes) -> BlockHeader:
     return header
 
 
-def check_outside(block: Block) -> BlockHeader:
-    """What needs nothing but the block (section 8, “a block's outside”)."""
+def check_outside(block: Block, with_body: bool = True) -> BlockHeader:
+    """What needs nothing but the block (section 8, “a block's outside”), or nothing but all of it beside the body."""
     header = read_header(block.header)
     lengths = (len(header.organisation), len(header.replica), len(header.previous), len(header.body_hash))
     require(lengths == (32, 16, 32, 32), "malformed", "an id or hash has another length")
@@ -50,6 +50,9 @@ def check_outside(block: Block) -> BlockHeader:
     require(header.first_clock <= header.last_clock, "malformed", "clocks are out of order")
     require(header.compressed_size <= MAX_BODY_BYTES and header.plain_size <= MAX_BODY_BYTES,
             "tooLarge", "the body is too large")
+    if not with_body:
+        require(not block.body and not block.detached, "malformed", "a block comes in part")
+        return header
     require(len(block.body) == header.compressed_size, "malformed", "the body has another length")
     require(len(block.detached) <= MAX_BODY_BYTES, "tooLarge", "the detached section is too large")
     officer = len(block.officer_signature)

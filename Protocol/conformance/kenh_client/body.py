@@ -241,7 +241,8 @@ def _each(reader: Reader, count: int, low: int, high: int, what: str) -> list[in
     return numbers
 
 
-def _read_name(reader: Reader) -> str:
+def read_name(reader: Reader) -> str:
+    """A name of a table or column."""
     name = reader.string(64, "a name")
     require(len(name) > 0 and _NAME_BYTES.issuperset(name), "malformed", "a name has other characters")
     return name.decode("ascii")
@@ -250,10 +251,10 @@ def _read_name(reader: Reader) -> str:
 def _read_tables(reader: Reader) -> list[_Table]:
     tables = []
     for _ in range(reader.number(1, MAX_TABLES, "the number of tables")):
-        name = _read_name(reader)
+        name = read_name(reader)
         kind = reader.byte()
         require(kind in (0, 1), "malformed", "the type of ids is not known")
-        columns = [_read_name(reader) for _ in range(reader.number(0, MAX_COLUMNS, "the number of columns"))]
+        columns = [read_name(reader) for _ in range(reader.number(0, MAX_COLUMNS, "the number of columns"))]
         require(len(set(columns)) == len(columns), "malformed", "a column is listed twice")
         tables.append(_Table(name, kind == 0, columns))
     names = [table.name for table in tables]

@@ -1,7 +1,7 @@
 """Rows and how changes merge into them (README section 9). Pure: nothing is read or written elsewhere."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from . import digest
 from .body import ADD, DELETE, INSERT
@@ -71,6 +71,10 @@ class Row:
     """The state of one row: a set of writes."""
 
     writes: dict[Dot, Write] = field(default_factory=dict)
+
+    def copy(self) -> "Row":
+        """Another row with the same writes, which changes by itself."""
+        return Row({dot: replace(write, columns=set(write.columns)) for dot, write in self.writes.items()})
 
     def apply(self, kind: int, dot: Dot, counter: int, claim: int, values: Mapping[str, Plain],
               named: Iterable[Dot]) -> None:

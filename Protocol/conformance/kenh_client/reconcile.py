@@ -125,6 +125,9 @@ class Reconciliation:
             # Of a block there may be two: it, and a ruling on it.
             hashes = dict.fromkeys(entry.object_hash for entry in entries + self._acknowledged_above(channel))
             for block in (self.store.blocks[block_hash] for block_hash in hashes):
+                # Without its body it is no block for anybody else.
+                if not block.has_body:
+                    continue
                 found += [HandedBack(proof=proof, block=block.message) for proof in block.telling_proofs()]
         return found
 
@@ -144,6 +147,9 @@ class Reconciliation:
                 self.store.acknowledge(block.hash, self._receipts[block.hash].proof)
         self.store.followers = followers
         self.store.epoch = self._epoch
+        for channel, beginning in self.store.beginnings.items():
+            if channel in followers and followers[channel].sequence < beginning.announced.sequence:
+                self.store.overtaken[channel] = "the log has forgotten what its snapshot covers"
 
 
 def _is_whole(item: HandedBack) -> bool:

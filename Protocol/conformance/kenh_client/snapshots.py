@@ -1,6 +1,6 @@
 """Makes a snapshot of what this node holds of a channel (snapshot-format.md)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from .body import INSERT
@@ -54,7 +54,9 @@ def chunk_hash(chunk: bytes) -> bytes:
     return tagged_hash(SNAPSHOT_CHUNK, chunk)
 
 
-class _Chunk:
+class ChunkWriter:
+    """Writes one chunk, item by item."""
+
     def __init__(self) -> None:
         self.first: Place | None = None
         self.items = bytearray()
@@ -63,8 +65,7 @@ class _Chunk:
         self._last: Place = (0, 0)
         self._last_ms = 0
 
-    def add(self, place: Place, form: int, content: bytes) -> None:
-        """One item."""
+    def _add(self, place: Place, form: int, content: bytes) -> None:
         self.first = self.first or place
         gap = place[0] - self._last[0]
         self.items += varint(gap) + varint(place[1] - (0 if gap else self._last[1])) + bytes([form]) + content
@@ -77,7 +78,11 @@ class _Chunk:
         number, _, columns = self._tables.setdefault(table, (len(self._tables), int(is_blob), {}))
         written = [self._write(place, dot, write, columns) for dot, write in writes]
         name = row_id if is_blob else row_id.encode("utf-8")
-        self.add(place, 0, varint(number) + string(name) + varint(len(written)) + b"".join(written))
+        self._add(place, 0, varint(number) + string(name) + varint(len(written)) + b"".join(written))
+
+    def named(self, place: Place, dots: Sequence[Place]) -> None:
+        """What a struck change named."""
+        self._add(place, 1, varint(len(dots)) + b"".join(varint(s) + varint(i) for s, i in dots))
 
     def _write(self, place: Place, dot: Place, write: Write, columns: dict[str, int]) -> bytes:
         flags = REMOVED * write.removed | ADDITION * write.is_delta | INSERTED * (EXISTENCE in write.columns)
@@ -115,13 +120,12 @@ def make(store: Store, channel: str) -> Manifest:
     manifest = Manifest(
         store.organisation, channel, follower.sequence, follower.log_hash, len(blocks),
         [brought[block.hash] for block in blocks if not block.is_applied], 0, store.digest(channel))
-    chunk, seen = _Chunk(), set()
+    chunk, seen = ChunkWriter(), set()
     for block in blocks:
         for index, change in enumerate(block.changes or ()):
             place = brought[block.hash], index
             if index in block.struck:
-                named = sorted(_named_places(store, block, index, brought))
-                chunk.add(place, 1, varint(len(named)) + b"".join(varint(s) + varint(i) for s, i in named))
+                chunk.named(place, sorted(_named_places(store, block, index, brought)))
             key = change.table, change.id, channel
             row = store.rows.get(key)
             if key not in seen and row is not None and row.writes:
@@ -132,7 +136,7 @@ def make(store: Store, channel: str) -> Manifest:
                 chunk.row(place, change.table, change.id, ())
             if len(chunk.items) >= CHUNK_BYTES:
                 manifest.chunks.append((chunk.written(), chunk.first))
-                chunk = _Chunk()
+                chunk = ChunkWriter()
     if chunk.first:
         manifest.chunks.append((chunk.written(), chunk.first))
     manifest.rows = len(seen)
@@ -140,7 +144,4 @@ def make(store: Store, channel: str) -> Manifest:
 
 
 def _named_places(store: Store, block: StoredBlock, index: int, brought: dict[bytes, int]) -> list[Place]:
-    found = []
-    for named in store.directly_named(block, block.changes[index]):
-        found.append((brought[named[0].hash], named[1]))
-    return found
+    return [(brought[found.hash], place) for found, place in store.directly_named(block, index)]

@@ -1,8 +1,9 @@
 """A node's store, in memory: blocks, rows, registry, and how far each channel's log was followed."""
 
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from . import blocks, digest
 from .body import INSERT, MAX_DECODED_BYTES, Body, Change, Pin, Reference, detached
@@ -18,6 +19,9 @@ from .rights import Rights, Ruling
 from .schema import Schema
 from .values import Commitment, Plain, Value, kept
 from .words import Erasure, Finality
+
+if TYPE_CHECKING:
+    from .beginnings import Beginning
 
 # Of the blocks that hold the births which one body names (block-format.md, “Ids”).
 MAX_BIRTH_BYTES = 64 * 2**20
@@ -43,11 +47,19 @@ class StoredBlock:
     proofs: list[EntryProof] = field(default_factory=list)
     # All that was ever struck of it.
     struck: frozenset[int] = frozenset()
+    # Of a block without its body, from the snapshot: rows by the places of changes, and what struck changes named.
+    row_at: dict[int, tuple[str, str | bytes]] = field(default_factory=dict)
+    named_at: dict[int, list[tuple["StoredBlock", int]]] = field(default_factory=dict)
 
     @property
     def last_counter(self) -> int:
         """The counter of its last change."""
         return self.header.first_counter + self.header.count - 1
+
+    @property
+    def has_body(self) -> bool:
+        """False of a block that a snapshot covers, which came without."""
+        return self.message.body != b""
 
     @property
     def is_applied(self) -> bool:
@@ -131,6 +143,13 @@ class Store:
         self.finalities: dict[bytes, tuple[EntryProof, bytes]] = {}
         self.erased: dict[bytes, set[tuple[int, str]]] = {}
         self.final: dict[bytes, set[int]] = {}
+        # The snapshots with which channels began, and channels that do without, by name.
+        self.beginnings: dict[str, "Beginning"] = {}
+        self.without_snapshot: set[str] = set()
+        # Chunks that came before a fetch was cut, by channel and hash.
+        self.chunks: dict[str, dict[bytes, bytes]] = {}
+        # Channels of which the log says something that no snapshot with which they began can have.
+        self.overtaken: dict[str, str] = {}
         # Newest block of each lane that this replica writes.
         self.own_tips: dict[str, bytes] = {}
         # Dots of the inserts of each row, by which it may be named.
@@ -178,7 +197,7 @@ class Store:
 
     def unsent(self) -> list[StoredBlock]:
         """Unacknowledged blocks, in the order in which they were taken."""
-        return [block for block in self.blocks.values() if block.acknowledged is None]
+        return [block for block in self.blocks.values() if block.acknowledged is None and block.has_body]
 
     def held(self) -> list[StoredBlock]:
         """Blocks that wait for others."""
@@ -290,10 +309,14 @@ class Store:
         What it strikes is struck for good.
         """
         block = self.blocks[block_hash]
+        accepted_at_ms = block.origin.accepted_at_ms
         block.proofs.append(proof)
         block.origin.accepted_at_ms = block.earliest_proof().accepted_at_ms
         if in_log or block.acknowledged is None:
             block.acknowledged = proof
+        is_earlier = accepted_at_ms is not None and accepted_at_ms > block.origin.accepted_at_ms
+        if is_earlier or not _struck_by(proof) <= block.struck:
+            self._overtake(block, proof.sequence)
         if proof.kind == RULING_ENTRY:
             self._strike(block, Ruling.read(proof.ruling))
 
@@ -356,6 +379,8 @@ class Store:
                 del by_row[key]
         self.blocks = {key: block for key, block in self.blocks.items() if block.header.channel != channel}
         self.followers.pop(channel, None)
+        for by_channel in (self.beginnings, self.overtaken, self.chunks):
+            by_channel.pop(channel, None)
 
     def merge(self) -> int:
         """Apply what can be applied; returns the number of changes."""
@@ -364,7 +389,7 @@ class Store:
         while progress:
             progress = False
             for block in self.held():
-                if not block.is_applied and block.header.group & blocks.GROUP_LAST:
+                if not block.is_applied and block.has_body and block.header.group & blocks.GROUP_LAST:
                     try:
                         merged += self._apply_group(block)
                         progress = True
@@ -418,21 +443,22 @@ class Store:
     def _named(self, block: StoredBlock, change: Change) -> list[Dot]:
         """What a change names, and in place of what is struck all that this names."""
         named: dict[Dot, None] = {}
-        waiting = [(block, reference) for reference in change.predecessors]
+        waiting = self._predecessors(block, change)
         seen = set()
         while waiting:
-            namer, reference = waiting.pop()
-            tip = namer if reference.line == 0 else namer.pinned[reference.line - 1]
-            found, place = self._find(tip, reference.counter)
+            found, place = waiting.pop()
             if place not in found.struck:
                 named[Dot(found.origin, place)] = None
             elif (found.hash, place) not in seen:
                 seen.add((found.hash, place))
-                waiting += [(found, further) for further in found.changes[place].predecessors]
+                waiting += self.directly_named(found, place)
         return list(named)
 
-    def directly_named(self, block: StoredBlock, change: Change) -> list[tuple[StoredBlock, int]]:
+    def directly_named(self, block: StoredBlock, place: int) -> list[tuple[StoredBlock, int]]:
         """What a change of an applied block itself names, struck or not."""
+        return self._predecessors(block, block.changes[place]) if block.has_body else block.named_at[place]
+
+    def _predecessors(self, block: StoredBlock, change: Change) -> list[tuple[StoredBlock, int]]:
         tips = [block if r.line == 0 else block.pinned[r.line - 1] for r in change.predecessors]
         return [self._find(tip, r.counter) for tip, r in zip(tips, change.predecessors)]
 
@@ -447,6 +473,9 @@ class Store:
             block = self.blocks.get(block_hash)
             if block is None or block.header.channel != proof.channel:
                 continue
+            beginning = self.beginnings.get(proof.channel)
+            if not block.has_body and beginning and proof.sequence > beginning.proof.sequence:
+                self._overtake(block, proof.sequence)
             block.message = self._stripped(block.message, block.header, block_hash)
             for index, change in enumerate(block.changes or ()):
                 _erase(change, {column for place, column in names if place == index})
@@ -475,14 +504,21 @@ class Store:
         for block_hash, places in Finality.read(content).names.items():
             self.final.setdefault(block_hash, set()).update(places)
             block = self.blocks.get(block_hash)
-            if block is None or block.changes is None:
-                continue
-            for place in places:
-                if place < len(block.changes):
-                    change = block.changes[place]
-                    row = self.row(change.table, change.id, block.header.channel)
-                    row.writes.pop(Dot(block.origin, place), None)
-                    self._keep_orphans(row, block.header.channel)
+            if block is not None and block.is_applied:
+                self._drop_writes(block, places)
+
+    def _drop_writes(self, block: StoredBlock, places: Iterable[int]) -> None:
+        channel = block.header.channel
+        for place in places:
+            dot = Dot(block.origin, place)
+            if block.has_body:
+                changes = block.changes[place:place + 1]
+                rows = [self.row(change.table, change.id, channel) for change in changes]
+            else:
+                rows = [row for key, row in self.rows.items() if key[2] == channel and dot in row.writes]
+            for row in rows:
+                row.writes.pop(dot, None)
+                self._keep_orphans(row, channel)
 
     def _keep_orphans(self, row: Row, channel: str) -> None:
         """An edit made here of a row that is deleted for good stays for whoever made it."""
@@ -490,9 +526,39 @@ class Store:
             return
         for write in row.writes.values():
             block = self.blocks.get(write.dot.origin.block_hash)
-            if block is not None and block.changes is not None and self._is_own(block):
+            if block is not None and block.changes and self._is_own(block):
                 self.rejected.setdefault((block.hash, write.dot.index), Rejected(
                     channel, block.changes[write.dot.index], "rowDeleted", "the row was deleted for good"))
+
+    # ------------------------------------------------------------ snapshots
+
+    def begin(self, beginning: "Beginning") -> None:
+        """Take over the rows of a snapshot that was checked, beside what is here; its blocks count as merged."""
+        channel = beginning.announced.channel
+        for key, row in beginning.rows.items():
+            self.rows.setdefault(key, Row()).writes.update(row.copy().writes)
+        beginning.is_taken, beginning.chunks = True, []
+        for block in beginning.blocks:
+            block.changes = []
+            self._drop_writes(block, self.final.get(block.hash, ()))
+        for block, place, table, row_id in beginning.inserts:
+            self._births.setdefault((table, row_id, channel), []).append((block, place))
+
+    def _overtake(self, block: StoredBlock, sequence: int) -> None:
+        """The log says of a block without its body what the snapshot does not have."""
+        beginning = self.beginnings.get(block.header.channel)
+        if beginning and not block.has_body and sequence > beginning.announced.sequence:
+            self.overtaken[block.header.channel] = "the log says more of a block that came without a body"
+
+    def begin_anew(self, channel: str) -> None:
+        """Take a channel from its first entry, without a snapshot: all bodies are kept, and what was written here."""
+        kept_blocks = [block for block in self.blocks.values() if block.header.channel == channel and block.has_body]
+        self._drop(channel)
+        for block in kept_blocks:
+            block.changes, block.pinned = None, ()
+            self.blocks[block.hash] = block
+        self.without_snapshot.add(channel)
+        self.renew_replica()
 
     # ------------------------------------------------------------ rulings
 
@@ -506,15 +572,21 @@ class Store:
             self._keep_rejected(block)
 
     def _make_anew(self, channel: str) -> None:
+        beginning = self.beginnings.get(channel)
+        begun = beginning.rows if beginning else {}
         for key, changes in self._changes.items():
             if key[2] == channel:
-                self.rows[key] = Row()
+                self.rows[key] = begun[key].copy() if key in begun else Row()
+                for write in list(self.rows[key].writes.values()):
+                    if write.dot.index in self.final.get(write.dot.origin.block_hash, ()):
+                        del self.rows[key].writes[write.dot]
                 for block, index in changes:
                     self._apply_change(block, index, block.changes[index])
 
     def _keep_rejected(self, block: StoredBlock) -> None:
         """Keep what was written here and is struck for whoever wrote it."""
-        if not self._is_own(block):
+        # Without its body nobody can say what was written.
+        if not self._is_own(block) or not block.has_body:
             return
         for proof in block.proofs:
             if proof.kind == RULING_ENTRY:
@@ -544,13 +616,8 @@ class Store:
                 own = found.changes is None and found in group
                 holders[found.hash] = (
                     found, blocks.read_body(found.message, found.header).changes if own else found.changes or ())
-            changes = holders[found.hash][1]
-            birth = changes[place] if place < len(changes) else None
-            if (birth is None or birth.kind != INSERT or birth.table != change.table
-                    or birth.has_text_ids != change.has_text_ids):
-                raise HeldBack("a birth names no insert into the table")
-            change.id = birth.id
-            body.decoded_bytes += len(birth.id.encode("utf-8") if isinstance(birth.id, str) else birth.id)
+            change.id = _born(found, holders[found.hash][1], place, change)
+            body.decoded_bytes += len(change.id.encode("utf-8") if isinstance(change.id, str) else change.id)
         size = sum(found.header.plain_size + BIRTH_BLOCK_BYTES for found, _ in holders.values())
         if size > MAX_BIRTH_BYTES or body.decoded_bytes > MAX_DECODED_BYTES:
             raise HeldBack("the births take more than may be read for them")
@@ -600,6 +667,20 @@ class Store:
             if change.kind == INSERT:
                 # Also one that is struck: a row may be named by it all the same.
                 self._births.setdefault(key, []).append((block, index))
+
+
+def _born(found: StoredBlock, changes: Sequence[Change], place: int, change: Change) -> str | bytes:
+    """The id of the row that a change names by its birth."""
+    if not found.has_body:
+        table, row_id = found.row_at.get(place, ("", ""))
+        if table == change.table and isinstance(row_id, str) == change.has_text_ids:
+            return row_id
+        raise HeldBack("a birth names no row of the table in the snapshot")
+    birth = changes[place] if place < len(changes) else None
+    if (birth is None or birth.kind != INSERT or birth.table != change.table
+            or birth.has_text_ids != change.has_text_ids):
+        raise HeldBack("a birth names no insert into the table")
+    return birth.id
 
 
 def _struck_by(proof: EntryProof) -> frozenset[int]:

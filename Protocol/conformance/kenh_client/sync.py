@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from . import blocks
+from . import beginnings, blocks
 from .checkpoints import Checkpoint, Contradiction, TreeCheck
 from .client import PROTOCOL, CentreClient, CentreProblem, wall_clock
 from .clocks import offset
@@ -53,25 +53,31 @@ class Report:
     # Channels that were removed, since the cell may not read them any more.
     left: list[str] = field(default_factory=list)
     erased: int = 0
+    # Channels that began with a snapshot, and those that had to begin anew without one.
+    begun: list[str] = field(default_factory=list)
+    begun_anew: list[str] = field(default_factory=list)
 
 
 class Sync:
     """Brings a store and the centre to the same."""
 
-    def __init__(self, store: Store, client: CentreClient, down_limit_bytes: int = 0) -> None:
+    def __init__(self, store: Store, client: CentreClient, down_limit_bytes: int = 0,
+                 takes_snapshots: bool = False) -> None:
         self.store = store
         self.client = client
         self.down_limit_bytes = down_limit_bytes
+        self.takes_snapshots = takes_snapshots
         self.report = Report()
         self.offset_ms = 0
         self._with_own_blocks = False
         self._has_asked_keys = False
         self._refused: set[bytes] = set()
         self._confirmed = 0
+        self._begun_anew = 0
+        self._has_reconciled = False
 
     def run(self) -> Report:
         """As many round trips as it takes."""
-        reconciled = False
         while True:
             try:
                 response = self._with_keys(self._round)
@@ -79,17 +85,21 @@ class Sync:
                 self._with_own_blocks = True
                 continue
             except (MustReconcile, Contradiction, CentreProblem) as error:
-                if reconciled and isinstance(error, Contradiction):
+                if self._has_reconciled and isinstance(error, Contradiction):
                     self.store.keep_contradiction(error.known, error.shown)
-                if reconciled or not _may_be_restored(error):
+                if self._has_reconciled or not _may_be_restored(error):
                     raise
                 self.report.handed_back = self._with_keys(Reconciliation(self.store, self.client).run)
-                reconciled = True
+                self._has_reconciled = True
+                self._refused.clear()
                 continue
             # Once more, so that the cursor confirms what was erased.
             confirms = self.report.erased > self._confirmed
             self._confirmed = self.report.erased
-            if not response.more and not self._uploads() and not confirms:
+            offered = self._with_keys(lambda: self._fetch_snapshots(response))
+            begins_anew = len(self.report.begun_anew) > self._begun_anew
+            self._begun_anew = len(self.report.begun_anew)
+            if not (response.more or self._uploads() or confirms or offered or begins_anew):
                 self._compare_digests(response)
                 return self.report
 
@@ -115,7 +125,44 @@ class Sync:
         uploads = self._uploads()
         request.blocks.extend(block.message for block in uploads)
         request.all_sent = len(uploads) == len(self.store.unsent())
+        request.takes_snapshots = self.takes_snapshots
+        for channel, beginning in self.store.beginnings.items():
+            request.bases.add(channel=channel, sequence=beginning.announced.sequence)
+        for channel in sorted(self.store.without_snapshot - set(self.store.followers)):
+            request.bases.add(channel=channel, sequence=0)
         return request
+
+    def _fetch_snapshots(self, response: SyncResponse) -> bool:
+        """Fetch what is offered of channels that begin; whether anything was."""
+        store, offered = self.store, False
+        for head in response.heads:
+            if head.snapshot and head.channel not in {*store.followers, *store.beginnings, *store.without_snapshot}:
+                offered = True
+                beginning = beginnings.fetch(store, self.client, head.channel)
+                if beginning is None:
+                    store.without_snapshot.add(head.channel)
+                else:
+                    store.beginnings[head.channel] = beginning
+        return offered
+
+    def _begin(self) -> None:
+        """Take over the snapshots to whose entries the log was followed, and begin anew where one does not fit."""
+        store = self.store
+        for channel, beginning in list(store.beginnings.items()):
+            follower = store.followers.get(channel)
+            if (follower and follower.sequence >= beginning.proof.sequence and not beginning.is_taken
+                    and channel not in store.overtaken):
+                try:
+                    beginnings.check(store, beginning)
+                except Refused as error:
+                    store.overtaken[channel] = str(error)
+                    continue
+                store.begin(beginning)
+                self.report.begun.append(channel)
+        for channel, why in list(store.overtaken.items()):
+            store.reports.append(f"{channel} was taken from its first entry: {why}")
+            store.begin_anew(channel)
+            self.report.begun_anew.append(channel)
 
     def _uploads(self) -> list:
         chosen = []
@@ -162,10 +209,13 @@ class Sync:
             require(empty or receipt.block_hash == block.hash, "malformed", "a receipt is for another block")
             self._take_receipt(block, receipt)
         refused = any(receipt.verdict == VERDICT_INVALID for receipt in response.receipts)
-        if not refused and any(receipt.verdict == VERDICT_HELD_BACK for receipt in response.receipts):
+        held_back = any(receipt.verdict == VERDICT_HELD_BACK for receipt in response.receipts)
+        # Where it is so still, somebody else has what these build on.
+        if held_back and not refused and not self._has_reconciled:
             raise MustReconcile
         self._take_entries(response, plan)
         self.store.keep_checkpoint(shown, is_known)
+        self._begin()
         self.report.merged += self.store.merge()
         self.report.left += self.store.leave_channels()
         return response
@@ -342,7 +392,9 @@ class EntryCheck:
             check_certificate(self._keys.root_key, statement.serving_key_added.certificate, b"")
 
     def _check_block(self, entry: LogEntry) -> None:
-        header = blocks.check_outside(entry.block)
+        beginning = self._store.beginnings.get(entry.channel)
+        with_body = beginning is None or not beginning.covers(entry.sequence) or bool(entry.block.body)
+        header = blocks.check_outside(entry.block, with_body)
         require(blocks.block_hash(entry.block.header) == entry.object_hash and header.channel == entry.channel
                 and header.organisation == self._store.organisation, "brokenLink", "the block is not the entry's")
         key = self._replicas.get(header.replica)
