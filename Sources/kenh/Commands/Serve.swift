@@ -81,13 +81,18 @@ extension Central {
         private func serve(_ folder: OrganisationFolder, _ logger: Logger) async throws {
             let options = try options(try settings(Home(path: folder.path)))
             let organisations = Organisations(folder.source(), options: options, logger: logger)
-            try organisations.reload()
-            allowFiles(
-                options.connectionLimit + options.wake.streamLimit + 256 + 16 * organisations.overview.served.count,
-                logger)
+            // Before anything that takes long: one that nobody waits for would end the process.
+            let hangUps = await UnixSignalsSequence(trapping: .sighup)
+            let reload: @Sendable () throws -> Void = {
+                // For the homes' files; its limit cannot be known before they are open.
+                let homes = (try? folder.all().count) ?? 0
+                allowFiles(options.connectionLimit + options.wake.streamLimit + 256 + 16 * homes, logger)
+                try organisations.reload()
+            }
+            try reload()
             let server = OrganisationsServer(
                 organisations, options: options, logger: logger, onServing: tell(logger))
-            try await run([server, ReloadOnHangUp(organisations: organisations, logger: logger)], logger)
+            try await run([server, ReloadOnHangUp(signals: hangUps, reload: reload, logger: logger)], logger)
         }
 
         private func run(_ services: [any Service], _ logger: Logger) async throws {
@@ -199,16 +204,16 @@ extension Central {
 
 /// Looks again which organisations there are whenever the process is told to.
 private struct ReloadOnHangUp: Service {
-    let organisations: Organisations
+    let signals: UnixSignalsSequence
+    let reload: @Sendable () throws -> Void
     let logger: Logger
 
     func run() async throws {
-        let signals = await UnixSignalsSequence(trapping: .sighup)
         for await _ in signals.cancelOnGracefulShutdown() {
             // It waits for requests under way, which need the threads of tasks.
             await withCheckedContinuation { continuation in
                 Thread.detachNewThread {
-                    do { try organisations.reload() } catch {
+                    do { try reload() } catch {
                         logger.error("the organisations cannot be listed", metadata: ["reason": "\(error)"])
                     }
                     continuation.resume()
