@@ -117,4 +117,41 @@ import Testing
         let usage = try a.kenh("central", "serve", "--organisations", folder.path)
         #expect(usage.status == 64 && usage.hasOneLineError, "\(usage)")
     }
+
+    @Test("a home in use is served once it is free, and one whose folder was exchanged goes on in the new files")
+    func lockedAndExchanged() throws {
+        let (a, b) = (try begin("a"), try begin("b"))
+        let portFile = fixture.folder.appendingPathComponent("port-of-a")
+        let alone = fixture.keep(
+            try a.start(["central", "serve", "--port", "0", "--port-file", portFile.path]))
+        try Waiting.until("the first is served alone") { FileManager.default.fileExists(atPath: portFile.path) }
+        let (server, address) = try serve()
+        try join(b, address).synced()
+        let code = try fixture.expectSuccess(a.kenh("central", "device", "add", "CB1")).output
+        let cell = Node(
+            name: "CB1", home: fixture.folder.appendingPathComponent("cell-a"), files: fixture.folder, line: nil)
+        let refused = try cell.kenh("join", "\(address)/a", input: code)
+        #expect(refused.status != 0 && refused.hasOneLineError, "\(refused)")
+        #expect(server.errorsSoFar.contains("is being served by another process"))
+
+        alone.send(SIGTERM)
+        _ = alone.wait()
+        server.send(SIGHUP)
+        try Waiting.until("it is served with the other") {
+            try cell.kenh("join", "\(address)/a", input: code).status == 0
+        }
+        let old = fixture.folder.appendingPathComponent("moved")
+        try FileManager.default.moveItem(at: a.home, to: old)
+        try FileManager.default.copyItem(at: old, to: a.home)
+        server.send(SIGHUP)
+        try Waiting.until("it is begun anew") {
+            try server.errorsSoFar.contains("no longer served") && cell.sync().status == 0
+        }
+        try cell.sql("INSERT INTO work_item(id, channel, title) VALUES('W1', 'plan/KH1', 'in the new files');")
+        try cell.synced()
+        server.send(SIGTERM)
+        _ = server.wait()
+        try fixture.expectSuccess(a.kenh("sync"))
+        #expect(try titles(a).trimmingCharacters(in: .whitespacesAndNewlines) == "in the new files")
+    }
 }

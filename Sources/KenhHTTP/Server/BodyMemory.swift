@@ -23,6 +23,8 @@ final class BodyMemory: Sendable {
         }
     }
 
+    var held: Int { heldBytes.withLock { $0 } }
+
     private func take(_ count: Int) -> Bool {
         heldBytes.withLock { held in
             guard count <= limitBytes - held else { return false }

@@ -119,8 +119,9 @@ public final class Organisations: HTTPResponder {
 
     private func begin(_ name: String) {
         do {
-            let place = try source.place(name)
             let parts = try source.open(name)
+            // A log that there was not yet is there now.
+            let place = try source.place(name)
             var logger = logger
             logger[metadataKey: "organisation"] = "\(name)"
             var wake = options.wake
@@ -136,10 +137,12 @@ public final class Organisations: HTTPResponder {
     }
 
     private func tenancy(of name: String) -> Tenancy {
-        Tenancy(name: name, bodyLimitBytes: share.bodyLimitBytes) { [weak self, limit = options.wake.streamLimit] in
-            // Streams of many organisations may not take the connections that requests need.
+        var tenancy = Tenancy(name: name, memory: BodyMemory(limitBytes: share.bodyLimitBytes))
+        // Streams of many organisations may not take the connections that requests need.
+        tenancy.hasRoomForStream = { [weak self, limit = options.wake.streamLimit] in
             (self?.streamCount ?? 0) < limit
         }
+        return tenancy
     }
 
     private func fail(_ name: String, _ reason: String) {
@@ -162,7 +165,9 @@ public final class Organisations: HTTPResponder {
     func state(of name: String) -> State? { states.withLock { $0[name] } }
 
     private var served: [ServedOrganisation] {
-        states.withLock { $0.values.compactMap { if case .served(let organisation) = $0 { organisation } else { nil } } }
+        states.withLock { states in
+            states.values.compactMap { if case .served(let organisation) = $0 { organisation } else { nil } }
+        }
     }
 
     /// Ends all streams, so that the server need not wait for them.
@@ -176,6 +181,12 @@ public final class Organisations: HTTPResponder {
         reloading.withLock { _ in
             for (name, state) in states.withLock({ $0 }) { end(name, state) }
         }
+    }
+
+    /// What an organisation takes now; nil of one that is not served.
+    package func load(of name: String) -> (requests: Int, bodyBytes: Int, streams: Int)? {
+        guard case .served(let one) = state(of: name) else { return nil }
+        return (one.requestCount, one.centre.bodyBytes, one.centre.streamCount)
     }
 
     /// Names of those that are served, and why others are not.

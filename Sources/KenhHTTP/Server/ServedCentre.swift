@@ -8,6 +8,7 @@ final class ServedCentre: Sendable {
     private let api: SyncAPI
     private let responder: RouterResponder<BasicRequestContext>
     private let streams: WakeStreams
+    private let tenancy: Tenancy
     private let follower: ViewFollower
     private let upkeep: Upkeep?
 
@@ -25,7 +26,7 @@ final class ServedCentre: Sendable {
             hub: parts.hub, streams: streams, blobs: parts.blobs, tenancy: tenancy, logger: logger
         ) { follower.wake() }
         responder = api.router().buildResponder()
-        (self.streams, self.follower) = (streams, follower)
+        (self.streams, self.follower, self.tenancy) = (streams, follower, tenancy)
     }
 
     func start() {
@@ -34,6 +35,7 @@ final class ServedCentre: Sendable {
     }
 
     var streamCount: Int { streams.count }
+    var bodyBytes: Int { tenancy.memory.held }
 
     /// Ends streams, so that nobody need wait for them.
     func closeStreams() { streams.close() }

@@ -16,6 +16,8 @@ final class ServedOrganisation: Sendable {
         (self.centre, self.parts, self.place, self.share) = (centre, parts, place, share)
     }
 
+    var requestCount: Int { condition.withLock { running } }
+
     func respond(to request: Request, context: BasicRequestContext) async throws -> Response {
         guard enter() else { return try centre.refuse(request, TooBusy()) }
         defer { leave() }

@@ -47,7 +47,7 @@ public struct SyncAPI: Sendable {
             streams.wake()
             onAppend()
         }
-        exchange = SignedExchange(hub: hub, memory: BodyMemory(limitBytes: tenancy.bodyLimitBytes))
+        exchange = SignedExchange(hub: hub, memory: tenancy.memory)
     }
 
     public func router() -> Router<BasicRequestContext> {

@@ -3,7 +3,7 @@ struct Tenancy: Sendable {
     /// Nil of a centre that is alone.
     var name: String?
     /// Of requests' bodies that are held at once.
-    var bodyLimitBytes = Int.max
+    var memory = BodyMemory(limitBytes: .max)
     /// Whether all together have fewer streams than the process has for them.
     var hasRoomForStream: @Sendable () -> Bool = { true }
 

@@ -161,14 +161,17 @@ extension Central {
                 let name: String
                 let organisation: String
                 let fingerprint: String
+                /// Those that have a device.
+                let cells: Int
+                let bytes: Int
                 let isServed: Bool
                 /// Why it cannot be served.
                 let problem: String?
 
                 var text: String {
                     guard let problem else {
-                        return "\(name)  \(organisation), \(fingerprint.prefix(16)), "
-                            + (isServed ? "served" : "not served")
+                        return "\(name)  \(organisation), \(fingerprint.prefix(16)), cells with devices: \(cells), "
+                            + "\(bytes >> 20) MB, \(isServed ? "served" : "not served")"
                     }
                     return "\(name)  \(problem)"
                 }
@@ -177,19 +180,20 @@ extension Central {
             func run() async throws {
                 let folder = OrganisationFolder(path: folder, logger: Log.make("kenh.centre"))
                 let lines = try folder.all().map { name in
+                    let home = folder.home(name)
                     do {
                         guard Organisations.isName(name) else { throw Failure(.badData, OrganisationFolder.badName) }
-                        let home = folder.home(name)
                         let store = try home.openStore()
                         let certificates = try home.certificates(store)
                         return Line(
                             name: name, organisation: try store.fact("name").string ?? "",
                             fingerprint: certificates.root.organisationFingerprint.bytes.hex,
-                            isServed: (try? HomeLock(home)) == nil, problem: nil)
+                            cells: Set(try home.hub(store).devices().map(\.cell)).subtracting([""]).count, bytes: home.byteCount,
+                            isServed: try HomeLock.isHeld(home), problem: nil)
                     } catch {
                         return Line(
-                            name: name, organisation: "", fingerprint: "", isServed: false,
-                            problem: Failure(error).message)
+                            name: name, organisation: "", fingerprint: "", cells: 0, bytes: home.byteCount,
+                            isServed: false, problem: Failure(error).message)
                     }
                 }
                 try output.print(lines) {
@@ -268,7 +272,23 @@ struct OrganisationFolder: Sendable {
             },
             open: { name in
                 try inWords { try home(name).parts(Settings(home: home(name)), logger) }
+            },
+            place: { name in
+                let home = home(name)
+                return try inWords {
+                    try [home.path, home.storePath, home.logPath].map(Self.file).joined(separator: ", ")
+                }
             })
+    }
+
+    /// Device and number of a file.
+    private static func file(_ path: String) throws -> String {
+        var status = stat()
+        guard stat(path, &status) == 0 else {
+            throw Failure(
+                .noInput, "\(path) cannot be read (\(String(cString: strerror(errno)))); check it and its permissions")
+        }
+        return "\(status.st_dev)/\(status.st_ino)"
     }
 
     private func inWords<T>(_ body: () throws -> T) throws -> T {
