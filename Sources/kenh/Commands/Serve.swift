@@ -188,7 +188,8 @@ extension Central {
                         return Line(
                             name: name, organisation: try store.fact("name").string ?? "",
                             fingerprint: certificates.root.organisationFingerprint.bytes.hex,
-                            cells: Set(try home.hub(store).devices().map(\.cell)).subtracting([""]).count, bytes: home.byteCount,
+                            cells: Set(try home.hub(store).devices().map(\.cell)).subtracting([""]).count,
+                            bytes: home.byteCount,
                             isServed: try HomeLock.isHeld(home), problem: nil)
                     } catch {
                         return Line(
