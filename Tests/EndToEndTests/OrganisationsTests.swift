@@ -118,7 +118,7 @@ import Testing
         #expect(usage.status == 64 && usage.hasOneLineError, "\(usage)")
     }
 
-    @Test("a home in use is served once it is free, and one whose folder was exchanged goes on in the new files")
+    @Test("a home is served once it is free, once exchanged from its new files, once renamed by its new name")
     func lockedAndExchanged() throws {
         let (a, b) = (try begin("a"), try begin("b"))
         let portFile = fixture.folder.appendingPathComponent("port-of-a")
@@ -149,9 +149,18 @@ import Testing
         }
         try cell.sql("INSERT INTO work_item(id, channel, title) VALUES('W1', 'plan/KH1', 'in the new files');")
         try cell.synced()
+        let another = try fixture.expectSuccess(a.kenh("central", "device", "add", "CB1")).output
+        let renamed = node("renamed")
+        try FileManager.default.moveItem(at: a.home, to: renamed.home)
+        server.send(SIGHUP)
+        let newcomer = Node(
+            name: "CB1", home: fixture.folder.appendingPathComponent("newcomer"), files: fixture.folder, line: nil)
+        try Waiting.until("it is served under its new name") {
+            try newcomer.kenh("join", "\(address)/renamed", input: another).status == 0
+        }
         server.send(SIGTERM)
         _ = server.wait()
-        try fixture.expectSuccess(a.kenh("sync"))
-        #expect(try titles(a).trimmingCharacters(in: .whitespacesAndNewlines) == "in the new files")
+        try fixture.expectSuccess(renamed.kenh("sync"))
+        #expect(try titles(renamed) == "in the new files")
     }
 }

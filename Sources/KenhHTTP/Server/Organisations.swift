@@ -65,8 +65,7 @@ public final class Organisations: HTTPResponder {
     public func reload() throws {
         try reloading.withLock { _ in
             let names = Set(try source.names().filter(Self.isName))
-            let before = states.withLock { $0 }
-            for (name, state) in before where !names.contains(name) || isExchanged(name, state) { end(name, state) }
+            endOthers(than: names)
             let served = states.withLock { $0.filter(\.value.isServed) }
             let fresh = names.subtracting(served.keys)
             let (good, failures) = checked(fresh, beside: served)
@@ -79,6 +78,13 @@ public final class Organisations: HTTPResponder {
     }
 
     private func count(where isMeant: (State) -> Bool) -> Int { states.withLock { $0.values.count(where: isMeant) } }
+
+    /// Nothing of them may be held when this returns: a home that was renamed is locked until then.
+    private func endOthers(than names: Set<String>) {
+        for (name, state) in states.withLock({ $0 }) where !names.contains(name) || isExchanged(name, state) {
+            end(name, state)
+        }
+    }
 
     /// Whoever goes on writing into files that were moved away acknowledges what nobody will find.
     private func isExchanged(_ name: String, _ state: State) -> Bool {
