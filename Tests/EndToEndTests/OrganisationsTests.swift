@@ -117,4 +117,50 @@ import Testing
         let usage = try a.kenh("central", "serve", "--organisations", folder.path)
         #expect(usage.status == 64 && usage.hasOneLineError, "\(usage)")
     }
+
+    @Test("a home is served once it is free, once exchanged from its new files, once renamed by its new name")
+    func lockedAndExchanged() throws {
+        let (a, b) = (try begin("a"), try begin("b"))
+        let portFile = fixture.folder.appendingPathComponent("port-of-a")
+        let alone = fixture.keep(
+            try a.start(["central", "serve", "--port", "0", "--port-file", portFile.path]))
+        try Waiting.until("the first is served alone") { FileManager.default.fileExists(atPath: portFile.path) }
+        let (server, address) = try serve()
+        try join(b, address).synced()
+        let code = try fixture.expectSuccess(a.kenh("central", "device", "add", "CB1")).output
+        let cell = Node(
+            name: "CB1", home: fixture.folder.appendingPathComponent("cell-a"), files: fixture.folder, line: nil)
+        let refused = try cell.kenh("join", "\(address)/a", input: code)
+        #expect(refused.status != 0 && refused.hasOneLineError, "\(refused)")
+        #expect(server.errorsSoFar.contains("is being served by another process"))
+
+        alone.send(SIGTERM)
+        _ = alone.wait()
+        server.send(SIGHUP)
+        try Waiting.until("it is served with the other") {
+            try cell.kenh("join", "\(address)/a", input: code).status == 0
+        }
+        let old = fixture.folder.appendingPathComponent("moved")
+        try FileManager.default.moveItem(at: a.home, to: old)
+        try FileManager.default.copyItem(at: old, to: a.home)
+        server.send(SIGHUP)
+        try Waiting.until("it is begun anew") {
+            try server.errorsSoFar.contains("no longer served") && cell.sync().status == 0
+        }
+        try cell.sql("INSERT INTO work_item(id, channel, title) VALUES('W1', 'plan/KH1', 'in the new files');")
+        try cell.synced()
+        let another = try fixture.expectSuccess(a.kenh("central", "device", "add", "CB1")).output
+        let renamed = node("renamed")
+        try FileManager.default.moveItem(at: a.home, to: renamed.home)
+        server.send(SIGHUP)
+        let newcomer = Node(
+            name: "CB1", home: fixture.folder.appendingPathComponent("newcomer"), files: fixture.folder, line: nil)
+        try Waiting.until("it is served under its new name") {
+            try newcomer.kenh("join", "\(address)/renamed", input: another).status == 0
+        }
+        server.send(SIGTERM)
+        _ = server.wait()
+        try fixture.expectSuccess(renamed.kenh("sync"))
+        #expect(try titles(renamed) == "in the new files")
+    }
 }

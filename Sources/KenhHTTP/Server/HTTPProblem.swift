@@ -19,6 +19,10 @@ struct HTTPProblem {
             (wire.code, wire.message, wire.recovery) = (error.code.rawValue, error.message, error.recovery.rawValue)
             if let blob = error.blob { wire.blob = blob }
             status = Self.status(error.code)
+        case let error as TooBusy:
+            (wire.code, wire.message) = (HubError.Code.unavailable.rawValue, error.message)
+            wire.recovery = ProtocolError.Recovery.retry.rawValue
+            status = .serviceUnavailable
         default:
             (wire.code, wire.recovery) = ("internal", ProtocolError.Recovery.retry.rawValue)
             wire.message = "the centre failed; try again later"

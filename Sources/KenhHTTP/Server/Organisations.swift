@@ -1,5 +1,4 @@
 import Foundation
-import HTTPTypes
 import Hummingbird
 import KenhHub
 import KenhProtocol
@@ -13,60 +12,61 @@ public struct OrganisationSource: Sendable {
     /// The fingerprint of an organisation in hex, without opening more than has to be.
     public let fingerprint: @Sendable (String) throws -> String
     public let open: @Sendable (String) throws -> CentreParts
+    /// Which files a name means: of others under the same name it is another text.
+    public let place: @Sendable (String) throws -> String
 
     public init(
         names: @escaping @Sendable () throws -> [String], fingerprint: @escaping @Sendable (String) throws -> String,
-        open: @escaping @Sendable (String) throws -> CentreParts
+        open: @escaping @Sendable (String) throws -> CentreParts, place: @escaping @Sendable (String) throws -> String
     ) {
-        (self.names, self.fingerprint, self.open) = (names, fingerprint, open)
+        (self.names, self.fingerprint, self.open, self.place) = (names, fingerprint, open, place)
     }
 }
 
 /// Several organisations' centres behind one address, each under `/NAME`. They share the process, its connections and
 /// nothing else.
 public final class Organisations: HTTPResponder {
-    fileprivate enum State {
+    enum State {
         case served(ServedOrganisation)
         /// Why not, for the administrator.
         case failed(String)
     }
 
-    /// Requests of one organisation that are answered at the same time.
-    static let requestLimit = 512
-    /// Streams of one organisation.
-    static let streamLimit = 1000
+    private static let namesOfRoutes: Set = ["v1", "healthz", "readyz", "metrics"]
 
     private let source: OrganisationSource
     private let options: CentreServer.Options
+    private let share: OrganisationShare
     private let logger: Logger
     private let states = Mutex<[String: State]>([:])
     private let reloading = Mutex(())
 
-    public init(_ source: OrganisationSource, options: CentreServer.Options, logger: Logger) {
-        (self.source, self.logger) = (source, logger)
-        var options = options
-        options.wake.streamLimit = Self.streamLimit
-        self.options = options
+    /// - Parameter options: its limit of streams is that of all together.
+    public init(
+        _ source: OrganisationSource, options: CentreServer.Options, share: OrganisationShare = OrganisationShare(),
+        logger: Logger
+    ) {
+        (self.source, self.options, self.share, self.logger) = (source, options, share, logger)
     }
 
-    /// Lowercase letters, digits and hyphens, 1 to 63, of which the first is a letter or digit; not `v1` or `healthz`.
+    /// Lowercase letters, digits and hyphens, 1 to 63, of which the first is a letter or digit; not `v1` nor another name
+    /// that this server has for itself.
     public static func isName(_ name: String) -> Bool {
-        (1...63).contains(name.utf8.count) && name.utf8.first != 0x2D && !["v1", "healthz"].contains(name)
+        (1...63).contains(name.utf8.count) && name.utf8.first != 0x2D && !namesOfRoutes.contains(name)
             && name.utf8.allSatisfy { (0x61...0x7A).contains($0) || (0x30...0x39).contains($0) || $0 == 0x2D }
     }
 
     // MARK: which are served
 
-    /// Begins to serve what is new, ends what is gone, and tries again what could not be served. One that cannot be does
-    /// not hold up others.
+    /// Begins to serve what is new, ends what is gone or was exchanged for other files, and tries again what could not be
+    /// served. One that cannot be does not hold up others.
     ///
     /// - Throws: where the names cannot be read; all goes on as before.
     public func reload() throws {
         try reloading.withLock { _ in
             let names = Set(try source.names().filter(Self.isName))
-            let before = states.withLock { $0 }
-            for (name, state) in before where !names.contains(name) { end(name, state) }
-            let served = before.filter { names.contains($0.key) && $0.value.isServed }
+            endOthers(than: names)
+            let served = states.withLock { $0.filter(\.value.isServed) }
             let fresh = names.subtracting(served.keys)
             let (good, failures) = checked(fresh, beside: served)
             for (name, reason) in failures { fail(name, reason) }
@@ -78,6 +78,19 @@ public final class Organisations: HTTPResponder {
     }
 
     private func count(where isMeant: (State) -> Bool) -> Int { states.withLock { $0.values.count(where: isMeant) } }
+
+    /// Nothing of them may be held when this returns: a home that was renamed is locked until then.
+    private func endOthers(than names: Set<String>) {
+        for (name, state) in states.withLock({ $0 }) where !names.contains(name) || isExchanged(name, state) {
+            end(name, state)
+        }
+    }
+
+    /// Whoever goes on writing into files that were moved away acknowledges what nobody will find.
+    private func isExchanged(_ name: String, _ state: State) -> Bool {
+        guard case .served(let organisation) = state else { return false }
+        return (try? source.place(name)) != organisation.place
+    }
 
     /// Two homes of one organisation would each give out its own log as the organisation's.
     private func checked(
@@ -113,14 +126,29 @@ public final class Organisations: HTTPResponder {
     private func begin(_ name: String) {
         do {
             let parts = try source.open(name)
+            // A log that there was not yet is there now.
+            let place = try source.place(name)
             var logger = logger
             logger[metadataKey: "organisation"] = "\(name)"
+            var wake = options.wake
+            wake.streamLimit = min(wake.streamLimit, share.streamLimit)
             let centre = ServedCentre(
-                parts, wake: options.wake, viewIntervalSeconds: options.viewIntervalSeconds, logger: logger)
+                parts, wake: wake, viewIntervalSeconds: options.viewIntervalSeconds, tenancy: tenancy(of: name),
+                logger: logger)
             centre.start()
-            states.withLock { $0[name] = .served(ServedOrganisation(centre, parts)) }
+            let served = ServedOrganisation(centre, parts, at: place, share: share)
+            states.withLock { $0[name] = .served(served) }
             logger.info("serving")
         } catch { fail(name, "\(error)") }
+    }
+
+    private func tenancy(of name: String) -> Tenancy {
+        var tenancy = Tenancy(name: name, memory: BodyMemory(limitBytes: share.bodyLimitBytes))
+        // Streams of many organisations may not take the connections that requests need.
+        tenancy.hasRoomForStream = { [weak self, limit = options.wake.streamLimit] in
+            (self?.streamCount ?? 0) < limit
+        }
+        return tenancy
     }
 
     private func fail(_ name: String, _ reason: String) {
@@ -131,20 +159,40 @@ public final class Organisations: HTTPResponder {
     private func end(_ name: String, _ state: State) {
         states.withLock { $0[name] = nil }
         guard case .served(let organisation) = state else { return }
-        organisation.end()
-        logger.info("no longer served", metadata: ["organisation": "\(name)"])
+        if organisation.end() {
+            logger.info("no longer served", metadata: ["organisation": "\(name)"])
+        } else {
+            logger.notice(
+                "no longer served, but for requests that take long; its home is in use as long as they do",
+                metadata: ["organisation": "\(name)"])
+        }
+    }
+
+    func state(of name: String) -> State? { states.withLock { $0[name] } }
+
+    private var served: [ServedOrganisation] {
+        states.withLock { states in
+            states.values.compactMap { if case .served(let organisation) = $0 { organisation } else { nil } }
+        }
     }
 
     /// Ends all streams, so that the server need not wait for them.
-    func closeStreams() {
-        for case .served(let organisation) in states.withLock({ $0.values }) { organisation.centre.closeStreams() }
-    }
+    func closeStreams() { for organisation in served { organisation.centre.closeStreams() } }
+
+    /// Of all together.
+    private var streamCount: Int { served.reduce(0) { $0 + $1.centre.streamCount } }
 
     /// Returns when all have ended.
     func stop() {
         reloading.withLock { _ in
             for (name, state) in states.withLock({ $0 }) { end(name, state) }
         }
+    }
+
+    /// What an organisation takes now; nil of one that is not served.
+    package func load(of name: String) -> (requests: Int, bodyBytes: Int, streams: Int)? {
+        guard case .served(let one) = state(of: name) else { return nil }
+        return (one.requestCount, one.centre.bodyBytes, one.centre.streamCount)
     }
 
     /// Names of those that are served, and why others are not.
@@ -159,97 +207,10 @@ public final class Organisations: HTTPResponder {
         overview.served.sort()
         return overview
     }
-
-    // MARK: requests
-
-    public func respond(to request: Request, context: BasicRequestContext) async throws -> Response {
-        let path = request.head.path ?? "/"
-        if path == "/healthz" { return Self.plain(.ok, "ok\n") }
-        let name = path.dropFirst().prefix { $0 != "/" && $0 != "?" }
-        let rest = path.dropFirst(1 + name.count)
-        let state = rest.first == "/" ? states.withLock { $0[String(name)] } : nil
-        switch state {
-        case nil:
-            return try Self.problem(.notFound, "notFound", "there is nothing at this address; check it", .askAPerson)
-        case .failed:
-            return try Self.problem(
-                .serviceUnavailable, "unavailable",
-                "the centre cannot be served now; its administrator has to look at it",
-                .retry)
-        case .served(let organisation):
-            // What a device signs begins behind the name: a proxy may have put that there, too.
-            var head = request.head
-            head.path = String(rest)
-            return try await organisation.respond(to: Request(head: head, body: request.body), context: context)
-        }
-    }
-
-    private static func plain(_ status: HTTPResponse.Status, _ text: String) -> Response {
-        Response(status: status, headers: [.contentType: "text/plain"], body: .init(byteBuffer: .init(string: text)))
-    }
-
-    /// Of nobody's key: whoever asks has no reason to believe it.
-    private static func problem(
-        _ status: HTTPResponse.Status, _ code: String, _ message: String, _ recovery: ProtocolError.Recovery
-    ) throws -> Response {
-        var wire = WireProblem()
-        (wire.code, wire.message, wire.recovery) = (code, message, recovery.rawValue)
-        return Response(
-            status: status, headers: [.contentType: SignedExchange.contentType],
-            body: .init(byteBuffer: .init(bytes: try WireCoding.encode(wire))))
-    }
 }
 
 extension Organisations.State {
-    fileprivate var isServed: Bool {
+    var isServed: Bool {
         if case .served = self { true } else { false }
-    }
-}
-
-/// One of several, with its share of what is answered at once.
-private final class ServedOrganisation: Sendable {
-    let centre: ServedCentre
-    private let parts: CentreParts
-    private let condition = NSCondition()
-    nonisolated(unsafe) private var running = 0
-    nonisolated(unsafe) private var isClosed = false
-
-    init(_ centre: ServedCentre, _ parts: CentreParts) { (self.centre, self.parts) = (centre, parts) }
-
-    func respond(to request: Request, context: BasicRequestContext) async throws -> Response {
-        guard enter() else {
-            var response = try centre.refuse(
-                request,
-                HubError(.unavailable, "the centre has too much to do at once; try again", recovery: .retry))
-            response.headers[.retryAfter] = "5"
-            return response
-        }
-        defer { leave() }
-        return try await centre.respond(to: request, context: context)
-    }
-
-    private func enter() -> Bool {
-        condition.withLock {
-            guard !isClosed, running < Organisations.requestLimit else { return false }
-            running += 1
-            return true
-        }
-    }
-
-    private func leave() {
-        condition.withLock {
-            running -= 1
-            if running == 0 { condition.broadcast() }
-        }
-    }
-
-    /// Returns when what is being answered is answered, and its threads have ended.
-    func end() {
-        centre.closeStreams()
-        condition.withLock {
-            isClosed = true
-            while running > 0 { condition.wait() }
-        }
-        centre.stop()
     }
 }

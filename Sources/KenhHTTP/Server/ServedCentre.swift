@@ -8,25 +8,34 @@ final class ServedCentre: Sendable {
     private let api: SyncAPI
     private let responder: RouterResponder<BasicRequestContext>
     private let streams: WakeStreams
+    private let tenancy: Tenancy
     private let follower: ViewFollower
     private let upkeep: Upkeep?
 
-    init(_ parts: CentreParts, wake: WakeOptions, viewIntervalSeconds: Double, logger: Logger) {
+    init(
+        _ parts: CentreParts, wake: WakeOptions, viewIntervalSeconds: Double, tenancy: Tenancy = Tenancy(),
+        logger: Logger
+    ) {
         hub = parts.hub
-        let streams = WakeStreams(hub: parts.hub, options: wake, logger: logger)
+        let streams = WakeStreams(hub: parts.hub, options: wake, tenancy: tenancy, logger: logger)
         let follower = ViewFollower(view: parts.view, intervalSeconds: viewIntervalSeconds, logger: logger) {
             streams.wake()
         }
         upkeep = parts.upkeep.map { Upkeep(hub: parts.hub, view: parts.view, options: $0, logger: logger) }
-        api = SyncAPI(hub: parts.hub, streams: streams, blobs: parts.blobs, logger: logger) { follower.wake() }
+        api = SyncAPI(
+            hub: parts.hub, streams: streams, blobs: parts.blobs, tenancy: tenancy, logger: logger
+        ) { follower.wake() }
         responder = api.router().buildResponder()
-        (self.streams, self.follower) = (streams, follower)
+        (self.streams, self.follower, self.tenancy) = (streams, follower, tenancy)
     }
 
     func start() {
         follower.start()
         upkeep?.start()
     }
+
+    var streamCount: Int { streams.count }
+    var bodyBytes: Int { tenancy.memory.held }
 
     /// Ends streams, so that nobody need wait for them.
     func closeStreams() { streams.close() }

@@ -14,7 +14,7 @@ extension SyncAPI {
                     request, limit: BlobRules.pieceBytes, contentType: Self.pieceType)
                 let (hash, query) = (try BlobPath.hash(in: request.uri.path), try Self.query(of: request))
                 let status = try await onBlobQueue { try blobs.put(hash, query, piece: piece, from: device) }
-                Counter(label: "kenh_hub_blob_bytes_received").increment(by: piece.count)
+                Counter(label: "kenh_hub_blob_bytes_received", dimensions: dimensions).increment(by: piece.count)
                 return (signed, try WireCoding.encode(status))
             }
         }

@@ -7,12 +7,14 @@ import Logging
 import Metrics
 
 /// The sync API over a hub: `POST /v1/enroll`, `/v1/sync`, `/v1/reconcile`, `/v1/proof`, `GET /v1/keys`, `/v1/time`,
-/// `/v1/wake`, `/v1/snapshots`, `PUT` and `GET /v1/blobs/…`, and `GET /healthz`.
+/// `/v1/wake`, `/v1/snapshots`, `PUT` and `GET /v1/blobs/…`, `GET /healthz` and `/readyz`.
 public struct SyncAPI: Sendable {
     public static let enrollLimitBytes = 64 << 10
 
     let hub: Hub
     private let exchange: SignedExchange
+    /// Of metrics.
+    let dimensions: [(String, String)]
     private let logger: Logger
     /// Told after each request that may have appended to the log.
     private let onAppend: @Sendable () -> Void
@@ -28,26 +30,30 @@ public struct SyncAPI: Sendable {
         hub: Hub, blobs: HubBlobs? = nil, logger: Logger, onAppend: @escaping @Sendable () -> Void
     ) {
         let streams = WakeStreams(hub: hub, options: WakeOptions(), logger: logger)
-        self.init(hub: hub, streams: streams, blobs: blobs, logger: logger, onAppend: onAppend)
+        self.init(
+            hub: hub, streams: streams, blobs: blobs, tenancy: Tenancy(), logger: logger, onAppend: onAppend)
     }
 
     init(
-        hub: Hub, streams: WakeStreams, blobs: HubBlobs?, logger: Logger, onAppend: @escaping @Sendable () -> Void
+        hub: Hub, streams: WakeStreams, blobs: HubBlobs?, tenancy: Tenancy, logger: Logger,
+        onAppend: @escaping @Sendable () -> Void
     ) {
         self.hub = hub
         self.streams = streams
         self.blobs = blobs
+        dimensions = tenancy.dimensions
         self.logger = logger
         self.onAppend = {
             streams.wake()
             onAppend()
         }
-        exchange = SignedExchange(hub: hub)
+        exchange = SignedExchange(hub: hub, memory: tenancy.memory)
     }
 
     public func router() -> Router<BasicRequestContext> {
         let router = Router()
         router.get("/healthz") { _, _ in "ok\n" }
+        router.get("/readyz") { _, _ in try await ready() }
         router.get("/v1/keys") { request, _ in try await answer(request) { try WireCoding.encode(hub.keys()) } }
         router.get("/v1/time") { request, _ in try await answer(request) { try WireCoding.encode(hub.time()) } }
         router.post("/v1/enroll") { request, _ in try await respond(to: request, enroll) }
@@ -58,6 +64,18 @@ public struct SyncAPI: Sendable {
         addSnapshots(to: router)
         if let blobs { addBlobs(blobs, to: router) }
         return router
+    }
+
+    /// Whether the log can be read and answers be signed, for whoever watches the centre.
+    private func ready() async throws -> Response {
+        var isReady = true
+        do { _ = try await onQueue { try hub.keys() } } catch {
+            isReady = false
+            logger.error("the centre is not ready", metadata: ["reason": "\(error)"])
+        }
+        return Response(
+            status: isReady ? .ok : .serviceUnavailable, headers: [.contentType: "text/plain"],
+            body: .init(byteBuffer: .init(string: isReady ? "ready\n" : "not ready\n")))
     }
 
     private func enroll(_ request: Request) async throws -> (SignedRequest, [UInt8]) {
@@ -128,7 +146,7 @@ public struct SyncAPI: Sendable {
         let message = try WireCoding.decode(WireSyncRequest.self, from: body)
         let answer = try await onQueue { try WireCoding.encode(try hub.sync(message, from: device)) }
         if !message.blocks.isEmpty { onAppend() }
-        Counter(label: "kenh_hub_blocks_received").increment(by: message.blocks.count)
+        Counter(label: "kenh_hub_blocks_received", dimensions: dimensions).increment(by: message.blocks.count)
         return (signed, answer)
     }
 
@@ -208,8 +226,10 @@ public struct SyncAPI: Sendable {
         logger.notice(
             "request refused",
             metadata: ["path": "\(request.uri.path)", "status": "\(problem.status.code)", "reason": "\(error)"])
-        return try exchange.answer(
+        var answer = try exchange.answer(
             try WireCoding.encode(problem.wire), status: problem.status, to: request,
             nonce: exchange.claimedNonce(request))
+        if let busy = error as? TooBusy { answer.headers[.retryAfter] = String(busy.retryAfterSeconds) }
+        return answer
     }
 }

@@ -10,6 +10,8 @@ struct SignedRequest {
     let keyID: [UInt8]
     let nonce: Nonce
     let contentDigest: String
+    /// What of its body is held, as long as this is.
+    let hold: BodyMemory.Hold
 }
 
 /// Checks requests and signs answers (RFC 9421, RFC 9530) for one hub.
@@ -17,6 +19,7 @@ struct SignedExchange: Sendable {
     static let contentType = "application/x-protobuf"
 
     let hub: Hub
+    let memory: BodyMemory
 
     private func field(_ name: String, of request: Request) -> String {
         guard let field = HTTPField.Name(name) else { return "" }
@@ -45,7 +48,9 @@ struct SignedExchange: Sendable {
         let headers = SignatureHeaders(
             signatureInput: field("signature-input", of: request), signature: field("signature", of: request))
         let verified = try RequestSignature.verify(parts, headers, now: hub.now() / 1000, key: key)
-        return SignedRequest(keyID: verified.keyID, nonce: verified.nonce, contentDigest: parts.contentDigest)
+        return SignedRequest(
+            keyID: verified.keyID, nonce: verified.nonce, contentDigest: parts.contentDigest,
+            hold: BodyMemory.Hold(memory))
     }
 
     /// Refuses what declares too much before anything else of it is looked at.
@@ -56,6 +61,8 @@ struct SignedExchange: Sendable {
     /// The body, once it was found to be the one that was signed for.
     func body(of request: Request, signed: SignedRequest, limit: Int) async throws -> [UInt8] {
         var request = request
+        let declared = request.headers[.contentLength].flatMap(Int.init) ?? limit
+        try signed.hold.take(min(max(declared, 0), limit))
         let buffer: ByteBuffer
         do { buffer = try await request.collectBody(upTo: limit) } catch is NIOTooManyBytesError {
             throw Self.tooLarge(limit)

@@ -81,13 +81,18 @@ extension Central {
         private func serve(_ folder: OrganisationFolder, _ logger: Logger) async throws {
             let options = try options(try settings(Home(path: folder.path)))
             let organisations = Organisations(folder.source(), options: options, logger: logger)
-            try organisations.reload()
-            allowFiles(
-                options.connectionLimit + options.wake.streamLimit + 256 + 16 * organisations.overview.served.count,
-                logger)
+            // Before anything that takes long: one that nobody waits for would end the process.
+            let hangUps = await UnixSignalsSequence(trapping: .sighup)
+            let reload: @Sendable () throws -> Void = {
+                // For the homes' files; its limit cannot be known before they are open.
+                let homes = (try? folder.all().count) ?? 0
+                allowFiles(options.connectionLimit + options.wake.streamLimit + 256 + 16 * homes, logger)
+                try organisations.reload()
+            }
+            try reload()
             let server = OrganisationsServer(
                 organisations, options: options, logger: logger, onServing: tell(logger))
-            try await run([server, ReloadOnHangUp(organisations: organisations, logger: logger)], logger)
+            try await run([server, ReloadOnHangUp(signals: hangUps, reload: reload, logger: logger)], logger)
         }
 
         private func run(_ services: [any Service], _ logger: Logger) async throws {
@@ -156,14 +161,17 @@ extension Central {
                 let name: String
                 let organisation: String
                 let fingerprint: String
+                /// Those that have a device.
+                let cells: Int
+                let bytes: Int
                 let isServed: Bool
                 /// Why it cannot be served.
                 let problem: String?
 
                 var text: String {
                     guard let problem else {
-                        return "\(name)  \(organisation), \(fingerprint.prefix(16)), "
-                            + (isServed ? "served" : "not served")
+                        return "\(name)  \(organisation), \(fingerprint.prefix(16)), cells with devices: \(cells), "
+                            + "\(bytes >> 20) MB, \(isServed ? "served" : "not served")"
                     }
                     return "\(name)  \(problem)"
                 }
@@ -172,19 +180,21 @@ extension Central {
             func run() async throws {
                 let folder = OrganisationFolder(path: folder, logger: Log.make("kenh.centre"))
                 let lines = try folder.all().map { name in
+                    let home = folder.home(name)
                     do {
                         guard Organisations.isName(name) else { throw Failure(.badData, OrganisationFolder.badName) }
-                        let home = folder.home(name)
                         let store = try home.openStore()
                         let certificates = try home.certificates(store)
                         return Line(
                             name: name, organisation: try store.fact("name").string ?? "",
                             fingerprint: certificates.root.organisationFingerprint.bytes.hex,
-                            isServed: (try? HomeLock(home)) == nil, problem: nil)
+                            cells: Set(try home.hub(store).devices().map(\.cell)).subtracting([""]).count,
+                            bytes: home.byteCount,
+                            isServed: try HomeLock.isHeld(home), problem: nil)
                     } catch {
                         return Line(
-                            name: name, organisation: "", fingerprint: "", isServed: false,
-                            problem: Failure(error).message)
+                            name: name, organisation: "", fingerprint: "", cells: 0, bytes: home.byteCount,
+                            isServed: false, problem: Failure(error).message)
                     }
                 }
                 try output.print(lines) {
@@ -199,16 +209,16 @@ extension Central {
 
 /// Looks again which organisations there are whenever the process is told to.
 private struct ReloadOnHangUp: Service {
-    let organisations: Organisations
+    let signals: UnixSignalsSequence
+    let reload: @Sendable () throws -> Void
     let logger: Logger
 
     func run() async throws {
-        let signals = await UnixSignalsSequence(trapping: .sighup)
         for await _ in signals.cancelOnGracefulShutdown() {
             // It waits for requests under way, which need the threads of tasks.
             await withCheckedContinuation { continuation in
                 Thread.detachNewThread {
-                    do { try organisations.reload() } catch {
+                    do { try reload() } catch {
                         logger.error("the organisations cannot be listed", metadata: ["reason": "\(error)"])
                     }
                     continuation.resume()
@@ -263,7 +273,23 @@ struct OrganisationFolder: Sendable {
             },
             open: { name in
                 try inWords { try home(name).parts(Settings(home: home(name)), logger) }
+            },
+            place: { name in
+                let home = home(name)
+                return try inWords {
+                    try [home.path, home.storePath, home.logPath].map(Self.file).joined(separator: ", ")
+                }
             })
+    }
+
+    /// Device and number of a file.
+    private static func file(_ path: String) throws -> String {
+        var status = stat()
+        guard stat(path, &status) == 0 else {
+            throw Failure(
+                .noInput, "\(path) cannot be read (\(String(cString: strerror(errno)))); check it and its permissions")
+        }
+        return "\(status.st_dev)/\(status.st_ino)"
     }
 
     private func inWords<T>(_ body: () throws -> T) throws -> T {

@@ -93,6 +93,15 @@ struct Home {
         return hub
     }
 
+    /// Of all its files together.
+    var byteCount: Int {
+        let files = FileManager.default.enumerator(
+            at: URL(filePath: path), includingPropertiesForKeys: [.fileSizeKey])
+        return (files?.allObjects as? [URL] ?? []).reduce(0) { sum, file in
+            sum + ((try? file.resourceValues(forKeys: [.fileSizeKey]).fileSize) ?? 0)
+        }
+    }
+
     var archives: ArchiveShelf { ArchiveShelf(archiveFolder) }
     var archiveFolder: URL { URL(filePath: path + "/archives") }
 

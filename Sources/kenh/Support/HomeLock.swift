@@ -18,6 +18,18 @@ final class HomeLock: Sendable {
         }
     }
 
+    /// Whether somebody holds it; nothing is made or written to find out.
+    static func isHeld(_ home: Home) throws -> Bool {
+        let path = home.path + "/lock"
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else {
+            if errno == ENOENT { return false }
+            throw Failure(.disk, "\(path) cannot be opened (\(String(cString: strerror(errno)))); check the folder")
+        }
+        defer { close(descriptor) }
+        return flock(descriptor, LOCK_SH | LOCK_NB) != 0
+    }
+
     /// Released by the system where the process ends otherwise.
     deinit { close(descriptor) }
 }
