@@ -89,6 +89,14 @@ def _whole(world: World) -> OtherCell:
     return device
 
 
+def _begun_with(world: World, channel: str) -> OtherCell:
+    """A device that has begun with a snapshot of what the channel has now."""
+    _make(world, channel)
+    device = joiner(world)
+    expect(channel in device.sync().begun, "it did not begin with the snapshot")
+    return device
+
+
 def _make(world: World, channel: str) -> dict[str, object]:
     return world.centre.json("central", "snapshot", "make", channel)
 
@@ -172,8 +180,16 @@ def _every_channel(world: World, parts: _Parts) -> None:
 
 
 def _goes_on(world: World, parts: _Parts) -> None:
-    device = joiner(world)
-    device.sync()
+    with granted(world, (OTHER, CHANNEL, "reader")):
+        # The second names the first, which is struck and covered, and is sent when its writer may write again.
+        (first,) = world.other.seal(CHANNEL, update("work_item", "J11", title="no"))
+        world.other.seal(CHANNEL, update("work_item", "J11", title="of who saw what is struck"))
+        world.other.upload(first)
+        device = _begun_with(world, CHANNEL)
+    world.settle(device)
+    row = device.store.row("work_item", "J11", CHANNEL)
+    shown = [write.values["title"] for write in row.writes.values() if "title" in write.columns]
+    expect_equal(shown, ["of who saw what is struck"], "what counts where a struck change was named")
     world.other.seal(CHANNEL, update("work_item", "J3", title="by a birth"), delete("work_item", "J4"), with_births=True)
     world.other.sync()
     expect_equal(world.third.upload(parts.last).receipts[0].code, "", "the rest of the group")
@@ -573,7 +589,11 @@ def _forgotten(world: World) -> None:
         world.other.sync()
         world.third.seal(channel, insert("work_item", "X2", title="b"))
         world.third.sync()
-        world.settle()
+        # Of somebody who never comes back: it is in the snapshot, and nobody has it to hand back.
+        lost = joiner(world)
+        lost.seal(channel, insert("work_item", "lost", title="c"))
+        lost.sync()
+        lost_block = next(block for block in lost.store.blocks.values() if block.header.replica == lost.store.replica)
         _make(world, channel)
         device = joiner(world, "CB2")
         expect(channel in device.sync().begun, "it did not begin")
@@ -587,8 +607,10 @@ def _forgotten(world: World) -> None:
     # Nobody has handed back yet what its block builds on: it waits, and nothing else does.
     device.seal("org", insert("unit", "not held up"))
     expect(device.sync().held_back, "nothing was held back")
+    world.heads()
     expect("not held up" in world.centre.rows("unit"), "another block was held up")
     expect(channel not in device.store.beginnings, "it goes on with a snapshot of what is forgotten")
+    expect(lost_block.hash not in device.store.blocks and "lost" not in device.store.shown("work_item"), "what is lost")
     expect(all(block.has_body for block in device.store.blocks.values() if block.header.channel == channel),
            "a block without its body is left")
     world.settle(device)
@@ -596,7 +618,9 @@ def _forgotten(world: World) -> None:
     real.sync()
     world.settle(device)
     expect_equal(device.store.shown("work_item")["X2"][1]["title"], "of a real cell", "what the real cell wrote")
-    expect_equal(real.rows("work_item"), world.centre.rows("work_item"), "the real cell's rows")
+    # The program's cells do not take such a channel anew yet, and keep the row of which nobody has the block.
+    expect_equal({row: values for row, values in real.rows("work_item").items() if row != "lost"},
+                 world.centre.rows("work_item"), "the real cell's rows")
 
 
 def _erasure(world: World) -> None:
