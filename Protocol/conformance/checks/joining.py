@@ -17,7 +17,7 @@ from kenh_client.log import BLOCK_ENTRY, FINALITY_ENTRY, RULING_ENTRY, VERDICT_E
 from kenh_client.rights import Ruling
 from kenh_client.snapshot_reading import Announced, SnapshotNamed, SnapshotRow, read_chunk
 from kenh_client.snapshots import ChunkWriter, Manifest, chunk_hash, make
-from kenh_client.store import Rejected, StoredBlock
+from kenh_client.store import StoredBlock
 from kenh_client.values import Commitment
 
 from .liars import Liar
@@ -26,6 +26,7 @@ from .refused_blocks import Draft
 from .restores import restored
 from .results import expect, expect_equal, expect_problem, refusal
 from .rights import OTHER, granted
+from .words import holds
 from .world import World
 
 # Of several chunks, with what is struck, forks, and waits.
@@ -123,7 +124,8 @@ def _prepare(world: World) -> _Parts:
     third.seal(OTHER_CHANNEL, insert("work_item", "elsewhere", title="e"))
     world.settle()
     _make(world, OTHER_CHANNEL)
-    first, last = third.seal(CHANNEL, insert("work_item", "waits 1"), insert("work_item", "waits 2"), changes_per_block=1)
+    first, last = third.seal(
+        CHANNEL, insert("work_item", "waits 1"), insert("work_item", "waits 2"), changes_per_block=1)
     (receipt,) = third.upload(first).receipts
     third.store.acknowledge(first.hash, receipt.proof)
     whole = _whole(world)
@@ -190,7 +192,8 @@ def _goes_on(world: World, parts: _Parts) -> None:
     row = device.store.row("work_item", "J11", CHANNEL)
     shown = [write.values["title"] for write in row.writes.values() if "title" in write.columns]
     expect_equal(shown, ["of who saw what is struck"], "what counts where a struck change was named")
-    world.other.seal(CHANNEL, update("work_item", "J3", title="by a birth"), delete("work_item", "J4"), with_births=True)
+    world.other.seal(
+        CHANNEL, update("work_item", "J3", title="by a birth"), delete("work_item", "J4"), with_births=True)
     world.other.sync()
     expect_equal(world.third.upload(parts.last).receipts[0].code, "", "the rest of the group")
     world.third.sync()
@@ -217,7 +220,8 @@ def _goes_on(world: World, parts: _Parts) -> None:
 def _restruck(world: World, device: OtherCell) -> None:
     """A ruling that comes after its block was merged: the row is made anew from the snapshot's."""
     twin = device.copy()
-    (block,) = world.third.seal(CHANNEL, update("work_item", "J9", title="struck afterwards"), delete("work_item", "J10"))
+    (block,) = world.third.seal(
+        CHANNEL, update("work_item", "J9", title="struck afterwards"), delete("work_item", "J10"))
     world.third.sync()
     before = {row: twin.store.shown("work_item")[row] for row in ("J9", "J10")}
     twin.sync()
@@ -231,7 +235,8 @@ def _restruck(world: World, device: OtherCell) -> None:
 
 def _wrote_before(world: World, parts: _Parts) -> None:
     device = joiner(world)
-    device.seal(CHANNEL, insert("work_item", "J20", title="of who did not know it"), insert("work_item", "own", title="o"))
+    device.seal(
+        CHANNEL, insert("work_item", "J20", title="of who did not know it"), insert("work_item", "own", title="o"))
     report = device.sync()
     expect(CHANNEL in report.begun, "the channel did not begin with the snapshot")
     expect_equal(report.begun_anew, [], "channels that began anew")
@@ -531,9 +536,7 @@ def _finality(world: World) -> None:
     world.settle()
     world.other.seal(channel, delete("work_item", "F0"), delete("work_item", "F1"))
     world.settle()
-    _make(world, channel)
-    early = joiner(world)
-    expect(channel in early.sync().begun, "it did not begin with the snapshot")
+    early = _begun_with(world, channel)
     early.seal(channel, update("work_item", "F1", title="far away"))
     expect(("work_item", "F0", channel) in {k for k, row in early.store.rows.items() if row.writes}, "no state to drop")
     for patience in ((), ("--patience", "0")):
@@ -552,7 +555,7 @@ def _finality(world: World) -> None:
 
 
 def _verdict(world: World) -> None:
-    """A block is accepted, forgotten, accepted anew, covered by a snapshot, and then the first acceptance comes back."""
+    """A block is accepted, forgotten, taken anew, covered by a snapshot, and then its first acceptance comes back."""
     channel = "join/verdict"
     keeper = world.other
     with restored(world):
@@ -562,9 +565,7 @@ def _verdict(world: World) -> None:
     world.third.store.take(block.message)
     world.third.store.merge()
     world.third.sync()
-    _make(world, channel)
-    device = joiner(world)
-    expect(channel in device.sync().begun, "it did not begin")
+    device = _begun_with(world, channel)
     (own,) = device.seal(channel, insert("work_item", "V2", title="of who began"))
     device.sync()
     replica = device.store.replica
@@ -629,9 +630,7 @@ def _erasure(world: World) -> None:
         world.other.seal(channel, insert(
             "work_item", row, title="kept", contact=Commitment.make(secrets.token_bytes(16), secret)))
     world.settle()
-    _make(world, channel)
-    device = joiner(world)
-    expect(channel in device.sync().begun, "it did not begin")
+    device = _begun_with(world, channel)
     expect(holds(device, SECRET), "the value never came")
     old = device.store.beginnings[channel].announced
     device.seal(channel, update("work_item", "E1", title="by who began"))
@@ -689,16 +688,3 @@ def _stopped_after_chunks(device: OtherCell, channel: str) -> Iterator[None]:
         raise AssertionError("the line was not cut")
     finally:
         device.client.send = honest
-
-
-def holds(cell: OtherCell, text: str) -> bool:
-    """Whether a text is anywhere in what a device keeps."""
-    store, content = cell.store, text.encode("utf-8")
-    kept = [chunk for chunks in store.chunks.values() for chunk in chunks.values()]
-    kept += [chunk for beginning in store.beginnings.values() for chunk in beginning.chunks]
-    kept += [block.message.SerializeToString() for block in store.blocks.values()]
-    rows = [*store.rows.values(), *(row for b in store.beginnings.values() for row in b.rows.values())]
-    values = [value for row in rows for write in row.writes.values() for value in write.values.values()]
-    changes = [change for block in store.blocks.values() for change in block.changes or ()]
-    changes += [rejected.change for rejected in store.rejected.values() if isinstance(rejected, Rejected)]
-    return any(content in part for part in kept) or text in values or any(text in repr(change) for change in changes)
