@@ -215,7 +215,10 @@ class Scenes:
 
     def endless_uploads(self):
         """Sixteen that never end, and no more; sizes and places that are none."""
-        blobs, query = Blobs(self.cell.client), {"channel": CHANNEL, "type": "image/png"}
+        # A device of its own, that has begun none yet.
+        device = OtherCell(self.cell.client.port, self.cell.schema)
+        device.join(self.centre.code("CB2"))
+        blobs, query = Blobs(device.client), {"channel": CHANNEL, "type": "image/png"}
         names = [secrets.token_hex(32) for _ in range(17)]
         for name in names[:16]:
             expect(blobs.put(b"x", name, size=1000, **query).have, 1, "what the centre has")
@@ -234,7 +237,7 @@ class Scenes:
             expect(said(action), wanted, what)
         # A body that is announced and does not come, or without an end.
         request = blobs.request("PUT", names[3], b"z", PIECE, size=1000, offset=1, **query)
-        fields = request.headers(self.cell.client.key)
+        fields = request.headers(device.client.key)
         path = request.path + request.query
         for content, wanted in (
             (spelled("PUT", path, fields.items(), b"", length=2**40), {"413 tooLarge"}),
@@ -248,7 +251,8 @@ class Scenes:
         if found not in ("413 tooLarge", "closed"):
             raise AssertionError(f"a body that goes on: {found}")
         expect(blobs.status(names[3], CHANNEL).have, 1, "what the centre has after all")
-        return 0
+        # The device and its replica.
+        return 2
 
     def no_chunks(self):
         """Hashes that no chunk has, also where there is a snapshot."""
