@@ -4,8 +4,8 @@
     make hostile REQUESTS=2000 SEED=1
 
 Each request is made from the seed and its number alone: `--only N` sends that one again. Ends with 3 where anything
-failed: a status that README section 12 does not have for it, an answer that is not signed, a dead or swollen process,
-files left open, or data that changed.
+failed: a status or code that the text does not have for that very request, a receipt that it does not have for a block,
+an answer that is not signed, an entry more in the log, a dead or swollen process, files left open, or data that changed.
 """
 
 import argparse
@@ -194,6 +194,7 @@ class Run:
         while any(thread.is_alive() for thread in threads):
             self.honestly()
             time.sleep(0.5)
+        self.look_after("single requests")
         grown = self.scenes.entries() - before - (self.rows - rows)
         if grown:
             self.failures.append(f"the log grew by {grown} entries more than the honest cell's rows")
@@ -210,6 +211,7 @@ class Run:
             return self.failures.append(f"the centre ended with {server.returncode}: {self.centre.log()[-500:]}")
         self.honestly()
         deadline = time.monotonic() + 70
+        # A line on which more came than the centre reads before it refuses is ended after a minute.
         while (found := memory_and_files(server.pid))[1] > files + 4 and time.monotonic() < deadline:
             time.sleep(0.5)
         print(f"peak memory {found[0] / 2**20:.0f} MiB, open files {files} before and {found[1]} after")
