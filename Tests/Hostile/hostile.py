@@ -75,7 +75,8 @@ def what_is_wrong(port, shot):
         found.append(said(answer))
         if found[-1] not in shot.allowed:
             return found[-1], f"{found[-1]} instead of {' or '.join(sorted(shot.allowed))}: {answer.body[:120] if answer else b''}"
-        if shot.request and answer:
+        # Whose parser refuses it, nobody signs.
+        if shot.request and answer and found[-1] != "400":
             try:
                 check_signed(shot.cell, answer, shot.request)
             except Exception as error:  # pylint: disable=broad-except

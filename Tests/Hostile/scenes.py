@@ -6,7 +6,7 @@ import socket
 import time
 from dataclasses import replace
 
-from shots import CHANNEL, PIECE, Shot, spelled
+from shots import CHANNEL, CUT, PIECE, Shot, spelled
 
 from checks.organisation import HOST, OtherCell, insert, update
 from checks.refused_blocks import Draft
@@ -27,8 +27,6 @@ OWN = "hostile/scenes"
 CLOSED_CHANNEL = "hostile/closed"
 ACCEPTED, HAD, HELD, INVALID = VERDICT_ACCEPTED, VERDICT_ALREADY_HAD, VERDICT_HELD_BACK, VERDICT_INVALID
 IDLE_SECONDS = 60
-# Of a body that ends early. The centre calls it a fault of its own still.
-CUT = {"400", "closed", "500 internal"}
 STREAM_LIMIT = 1_000
 
 

@@ -31,6 +31,8 @@ PROTOBUF, PIECE = "application/x-protobuf", "application/octet-stream"
 MAX_PIECE, MAX_ATTACHMENT = 2**20, 25 * 2**20
 # What the parser of HTTP refuses has no problem with it.
 UNREADABLE = {"400", "closed"}
+# Of a body that ends early. The centre calls it a fault of its own still.
+CUT = {"400 malformed", "500 internal"} | UNREADABLE
 MALFORMED, STRANGE, LARGE = "400 malformed", "403 wrongOrganisation", "413 tooLarge"
 
 
@@ -72,7 +74,7 @@ class Attacker:
             self.noise, self.mutant, self.routes, self.fields, self.framing, self.smuggling, self.headers, self.pipeline,
             self.slow, self.unfinished, self.wrong_signature, self.other_nonce, self.replays, self.expired, self.stranger,
             self.of_revoked, self.other_organisation, self.protobuf, self.cursors, self.blocks, self.proofs,
-            self.attachments, self.ranges, self.snapshots, self.places, self.enrolments)
+            self.cut, self.attachments, self.ranges, self.snapshots, self.places, self.enrolments)
 
     def shot(self, seed, number):
         draw = random.Random(f"{seed}/{number}")
@@ -345,6 +347,17 @@ class Attacker:
             there = message.entry.channel in (CHANNEL, "kenh/registry") and message.entry.sequence == 1
             allowed = "200" if there else "404 notFound"
         return self.signed(draw, "/v1/proof", message.SerializeToString(), {allowed if message.protocol == 1 else "426 unsupportedVersion"})
+
+    def cut(self, draw):
+        """A good signature over a body that never comes to its end."""
+        shot = self.signed(draw, "/v1/sync", self.message().SerializeToString(), CUT)
+        head, body = shot.content.split(b"\r\n\r\n", 1)
+        if draw.random() < 0.5:
+            shot.content = head.replace(b"Content-Length: ", b"Content-Length: 9") + b"\r\n\r\n" + body
+        else:
+            chunked = re.sub(rb"\r\nContent-Length: [0-9]+", b"\r\nTransfer-Encoding: chunked", head)
+            shot.content = chunked + b"\r\n\r\n" + draw.choice((b"ZZ\r\n", b"5\r\nab", b"-1\r\n", b"5\r\nabcdefgh\r\n"))
+        return shot
 
     def query(self, draw):
         """Names and values, mostly good ones, and whether the query has the form that it has to have."""
