@@ -592,9 +592,8 @@ def _forgotten(world: World) -> None:
         world.third.sync()
         # Of somebody who never comes back: it is in the snapshot, and nobody has it to hand back.
         lost = joiner(world)
-        lost.seal(channel, insert("work_item", "lost", title="c"))
+        (lost_block,) = lost.seal(channel, insert("work_item", "lost", title="c"))
         lost.sync()
-        lost_block = next(block for block in lost.store.blocks.values() if block.header.replica == lost.store.replica)
         _make(world, channel)
         device = joiner(world, "CB2")
         expect(channel in device.sync().begun, "it did not begin")
