@@ -9,7 +9,7 @@ SEEDS ?= 1
 STEP ?= A1
 PROFILE_ROWS ?= 10000
 
-.PHONY: demo demo-stop test test-all conformance bench profile build setup lint format proto fuzz fuzz-build fuzz-corpus asan tsan mutants soak sim load hostile schema-test
+.PHONY: demo demo-stop test test-all conformance bench profile build setup lint format proto fuzz fuzz-build fuzz-corpus asan tsan mutants soak sim load load-join hostile schema-test
 
 ## Play a month of an organisation: one centre, five cells (SEED=n, KEEP=1, KENH_LANG=en).
 demo: build
@@ -76,6 +76,7 @@ REPRO_18 := KenhHubTests.RightsTests/joinedRulings
 REPRO_19 := KenhHubTests.RightsTests/otherChannel
 REPRO_20 := KenhHubTests.DamageTests/channelNames
 REPRO_21 := KenhHubTests.RightsTests/orphansRegained
+REPRO_22 := KenhHubTests.DeletionTests/enteredAnewMeanwhile
 
 ## Run the test of one bug of the list in Tests/README.md (make repro-1).
 repro-%: build
@@ -102,6 +103,10 @@ load: setup
 	$(SWIFT) build -c release --product kenh-load
 	.build/release/kenh-load --cells $(or $(CELLS),1000) --changes $(or $(CHANGES),50) \
 	    --connections $(or $(CONNECTIONS),64)
+
+## A new cell joins a channel of many rows (ROWS=1000000) with a snapshot while another goes on syncing.
+load-join: build
+	$(PYTHON) -B Tests/Load/join.py --kenh .build/release/kenh --rows $(ROWS)
 
 TARGET ?= block
 SECONDS_EACH = $(or $(SECONDS),60)

@@ -31,9 +31,22 @@ MEMORY_BOUND = 256 * 2**20
 MIB = 2**20
 
 
+# Lines that nobody speaks on any more; the oldest are let go.
+HELD, HELD_LIMIT = [], 300
+
+
+def hold(port, shot):
+    """Opens a line and leaves it."""
+    line = socket.create_connection((HOST, port), timeout=30)
+    line.sendall(shot.content)
+    HELD.append(line)
+    while len(HELD) > HELD_LIMIT:
+        HELD.pop(0).close()
+
+
 def fire(port, shot):
     """The answer, or None where the line was closed without one."""
-    with socket.create_connection((HOST, port), timeout=30) as line:
+    with socket.create_connection((HOST, port), timeout=shot.patience) as line:
         try:
             if shot.pause:
                 for byte in shot.content:
@@ -48,8 +61,12 @@ def fire(port, shot):
             response = http.client.HTTPResponse(line, method="HEAD" if shot.content.startswith(b"HEAD ") else "GET")
             response.begin()
             fields = {name.lower(): value for name, value in response.getheaders()}
-            return Answer(response.status, fields, response.read())
+            # A stream has no end.
+            is_stream = fields.get("content-type", "").startswith("text/event-stream")
+            return Answer(response.status, fields, b"" if is_stream else response.read())
         except TimeoutError:
+            if shot.patience < 30:
+                return None
             raise
         except (OSError, http.client.HTTPException):
             return None
@@ -67,6 +84,8 @@ def said(answer):
 def what_is_wrong(port, shot):
     """What the centre said, and what is wrong with that or None."""
     found = []
+    if shot.held:
+        return "held", hold(port, shot)
     for _ in range(2 if shot.again else 1):
         try:
             answer = fire(port, shot)
@@ -75,8 +94,9 @@ def what_is_wrong(port, shot):
         found.append(said(answer))
         if found[-1] not in shot.allowed:
             return found[-1], f"{found[-1]} instead of {' or '.join(sorted(shot.allowed))}: {answer.body[:120] if answer else b''}"
-        # Whose parser refuses it, nobody signs.
-        if shot.request and answer and found[-1] != "400":
+        # What the parser refuses nobody signs, nor a stream.
+        is_signed = answer and found[-1] != "400" and not answer.fields.get("content-type", "").startswith("text/event-stream")
+        if shot.request and is_signed:
             try:
                 check_signed(shot.cell, answer, shot.request)
             except Exception as error:  # pylint: disable=broad-except
@@ -211,6 +231,8 @@ class Run:
         if server.poll() is not None:
             return self.failures.append(f"the centre ended with {server.returncode}: {self.centre.log()[-500:]}")
         self.honestly()
+        while HELD:
+            HELD.pop().close()
         deadline = time.monotonic() + 70
         # A line on which more came than the centre reads before it refuses is ended after a minute.
         while (found := memory_and_files(server.pid))[1] > files + 4 and time.monotonic() < deadline:

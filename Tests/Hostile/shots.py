@@ -45,8 +45,10 @@ class Shot:
     def __init__(self, content, allowed, request=None, pause=0.0, cell=None, verdicts=None):
         self.content, self.allowed, self.request, self.pause, self.cell = content, allowed, request, pause, cell
         self.verdicts = verdicts
-        # Replicas that it enters into the registry, where it is taken; and whether it is sent twice.
-        self.replicas, self.again = set(), False
+        # Whether it is sent twice.
+        self.again = False
+        # Left open, with nothing more to come; and how many seconds an answer may take.
+        self.held, self.patience = False, 30
 
 
 def spelled(method, path, fields, body=b"", length=None):
@@ -72,7 +74,7 @@ class Attacker:
         self.cell, self.revoked, self.block = cell, revoked, block
         self.kinds = (
             self.noise, self.mutant, self.routes, self.fields, self.framing, self.smuggling, self.headers, self.pipeline,
-            self.slow, self.unfinished, self.wrong_signature, self.other_nonce, self.replays, self.expired, self.stranger,
+            self.slow, self.idle, self.endless, self.streams, self.unfinished, self.wrong_signature, self.other_nonce, self.replays, self.expired, self.stranger,
             self.of_revoked, self.other_organisation, self.protobuf, self.cursors, self.blocks, self.proofs,
             self.cut, self.attachments, self.ranges, self.snapshots, self.places, self.enrolments)
 
@@ -170,6 +172,25 @@ class Attacker:
         length = draw.choice((500, 65537, 2**27, 2**40))
         limit = 96 * 2**20 if path in ("/v1/sync", "/v1/reconcile") else 2**16
         return Shot(spelled("POST", path, [], b"abc", length=length), {LARGE if length > limit else unsigned(path)})
+
+    def idle(self, draw):
+        """Opened, and then nothing, or a beginning."""
+        head = spelled("POST", "/v1/sync", [], b"abcd", length=1000)
+        shot = Shot(head[:draw.choice((0, 1, 20, len(head)))], {"held"})
+        shot.held = True
+        return shot
+
+    def endless(self, draw):
+        """Chunks without an end, of a request that is refused for its head: nobody has to read them."""
+        path = draw.choice(POSTS)
+        head = spelled("POST", path, [("Content-Type", PROTOBUF), ("Transfer-Encoding", "chunked")]).replace(b"Content-Length: 0\r\n", b"")
+        shot = Shot(head + (b"10000\r\n" + bytes(0x10000) + b"\r\n") * draw.choice((10, 200)), {unsigned(path), "closed"})
+        shot.patience = 1
+        return shot
+
+    def streams(self, draw):
+        """Listens, and goes away."""
+        return self.signed(draw, "/v1/wake", method="GET", allowed={"200"}, kind="")
 
     # ------------------------------------------------------------ signatures
 

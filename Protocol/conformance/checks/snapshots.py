@@ -1,6 +1,7 @@
 """Snapshots of the real centre, made again by the other client (README section 7, and snapshot-format.md)."""
 
-from kenh_client import snapshots
+from kenh_client import archives, snapshots
+from kenh_client.log import ARCHIVE_ENTRY
 
 from .organisation import HOST, OtherCell, RealCell
 from .results import expect, expect_equal
@@ -31,3 +32,28 @@ def run(world: World) -> None:
         expect(set(begun["snapshots"]) >= set(made), f"it began with {begun['snapshots']}, not with {sorted(made)}")
         for table in world.schema.tables:
             expect_equal(cell.rows(table), world.centre.rows(table), f"rows of {table}")
+    _archives(world, whole, sorted(made))
+
+
+def _archives(world: World, whole: OtherCell, channels: list[str]) -> None:
+    """What the snapshots cover moves into files, and nobody notices."""
+    with world.results.check("archive files have the blocks of the log, and the log names them"):
+        listed = world.centre.json("central", "archive", "make", "--age", "0", "--no-shrink", *channels)
+        expect({entry["channel"] for entry in listed} == set(channels), "not every channel has one")
+        whole.sync()
+        for entry in listed:
+            content = (world.centre.home / "archives" / entry["file"]).read_bytes()
+            head, found = archives.read(content)
+            expect_equal((head.channel, head.organisation), (entry["channel"], whole.store.organisation), "whose it is")
+            proofs = whole.store.followers[head.channel].proofs
+            for sequence, block_hash, block in found:
+                expect_equal(proofs[sequence - 1].object_hash, block_hash, "the entry's block")
+                expect_equal(whole.store.blocks[block_hash].message.body, block.body, "its body")
+            named = {proof.object_hash for proof in proofs if proof.kind == ARCHIVE_ENTRY}
+            expect(archives.file_hash(content) in named, "the log does not name the file")
+    with world.results.check("a device that joins afterwards gets the archived blocks"):
+        late = OtherCell(world.centre.port, world.schema)
+        late.join(world.centre.code("CB3"))
+        late.sync()
+        for channel in channels:
+            expect_equal(late.store.digest(channel), whole.store.digest(channel), f"digest of {channel}")

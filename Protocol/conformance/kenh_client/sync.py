@@ -279,7 +279,7 @@ class Sync:
             if entry.kind == FINALITY_ENTRY:
                 finalities.append((proof, entry.finality))
                 continue
-            if entry.kind == SNAPSHOT_ENTRY:
+            if entry.kind in (SNAPSHOT_ENTRY, ARCHIVE_ENTRY):
                 continue
             if entry.HasField("block"):
                 is_new = entry.object_hash not in store.blocks

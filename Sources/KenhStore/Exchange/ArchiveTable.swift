@@ -1,8 +1,7 @@
 import KenhMerge
 import KenhProtocol
 
-/// Files of the centre's that the log names, `kenh_archive`. Whoever has the blocks needs none of them; they are counted
-/// where all entries have to be accounted for.
+/// Files of the centre's that the log names, `kenh_archive`. Whoever has the blocks needs none of them.
 struct ArchiveTable {
     let sql: StatementCache
 
@@ -13,13 +12,20 @@ struct ArchiveTable {
         insert.bind(3, copying: entry.hash.bytes)
         try insert.run()
     }
+}
 
-    /// How many a channel's log names up to a sequence.
-    func count(of channel: String, upTo sequence: UInt64) throws(StoreError) -> Int {
-        let read = try sql("SELECT count(*) FROM kenh_archive WHERE channel = ? AND sequence <= ?")
-        defer { read.reset() }
-        read.bind(1, copying: channel)
-        read.bind(2, Int64(clamping: sequence))
-        return try read.step() ? Int(read.int(0)) : 0
+extension StoreCore {
+    /// How many entries a channel's log has up to a sequence that say nothing of a block: what has to be accounted for
+    /// where all entries are counted.
+    func entriesWithoutBlocks(of channel: String, upTo sequence: UInt64) throws(StoreError) -> Int {
+        var count = 0
+        for table in ["kenh_seen_snapshot", "kenh_erasure", "kenh_finality", "kenh_archive"] {
+            let read = try sql("SELECT count(*) FROM \(table) WHERE channel = ? AND sequence <= ?")
+            defer { read.reset() }
+            read.bind(1, copying: channel)
+            read.bind(2, Int64(clamping: sequence))
+            if try read.step() { count += Int(read.int(0)) }
+        }
+        return count
     }
 }

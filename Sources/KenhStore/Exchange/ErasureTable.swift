@@ -65,15 +65,6 @@ struct ErasureTable {
         try insert.run()
     }
 
-    /// How many a channel's log has up to a sequence.
-    func count(of channel: String, upTo sequence: UInt64) throws(StoreError) -> Int {
-        let read = try sql("SELECT count(*) FROM kenh_erasure WHERE channel = ? AND sequence <= ?")
-        defer { read.reset() }
-        read.bind(1, copying: channel)
-        read.bind(2, Int64(clamping: sequence))
-        return try read.step() ? Int(read.int(0)) : 0
-    }
-
     /// What is named of a block.
     func names(of block: Hash256) throws(StoreError) -> Set<Erasure.Name> {
         let read = try sql("SELECT place, col FROM kenh_erased WHERE hash = ?")

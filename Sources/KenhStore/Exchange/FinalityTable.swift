@@ -87,15 +87,6 @@ final class FinalityTable {
         return changes
     }
 
-    /// How many a channel's log has up to a sequence.
-    func count(of channel: String, upTo sequence: UInt64) throws(StoreError) -> Int {
-        let read = try sql("SELECT count(*) FROM kenh_finality WHERE channel = ? AND sequence <= ?")
-        defer { read.reset() }
-        read.bind(1, copying: channel)
-        read.bind(2, Int64(clamping: sequence))
-        return try read.step() ? Int(read.int(0)) : 0
-    }
-
     /// Of one channel those above a sequence, in the log's order; of all without one.
     func all(channel: String? = nil, after sequence: UInt64 = 0) throws -> [Delivery.Finality] {
         let read = try sql(

@@ -125,8 +125,13 @@ final class MergePass {
         let seed = table.rowSeed(id)
         let before = isNew ? Digest128.zero : try digest(table, seed)
         let canShow = table.canShow(id: id, channel: core.channels.name(channel))
-        let wasShown = state.isShown && canShow
+        var wasShown = state.isShown && canShow
         let mightConflict = state.mayConflict
+        if wasShown, table.declared != nil, hasFinal(range) {
+            // A column may be left without any write, and the line would go on showing what was replaced.
+            try lift(table: table, id: id)
+            wasShown = false
+        }
         try apply(range)
         if canShow {
             try showOverAnyLine(table: table, id: id, channel: channel, wasShown: wasShown)
@@ -135,6 +140,13 @@ final class MergePass {
         }
         try save(table: table, id: id, channel: channel, isNew: isNew, mightConflict: mightConflict)
         add(try digest(table, seed) - before, to: channel)
+    }
+
+    private func hasFinal(_ range: Range<Int>) -> Bool {
+        range.contains { place in
+            let block = blocks[Int(items[place].block)]
+            return !block.final.isEmpty && block.final.contains(Int(items[place].change))
+        }
     }
 
     private func save(

@@ -37,15 +37,6 @@ struct SeenSnapshotTable {
         return try read.step()
     }
 
-    /// How many a channel's log names up to a sequence.
-    func count(of channel: String, upTo sequence: UInt64) throws(StoreError) -> Int {
-        let read = try sql("SELECT count(*) FROM kenh_seen_snapshot WHERE channel = ? AND sequence <= ?")
-        defer { read.reset() }
-        read.bind(1, copying: channel)
-        read.bind(2, Int64(clamping: sequence))
-        return try read.step() ? Int(read.int(0)) : 0
-    }
-
     /// What was made before values were erased cannot be made again.
     func forget(in channel: String) throws(StoreError) {
         let update = try sql("UPDATE kenh_seen_snapshot SET state = 3 WHERE channel = ? AND state = 0")

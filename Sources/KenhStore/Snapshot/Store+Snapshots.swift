@@ -174,11 +174,7 @@ extension Store {
                     hash: hash, sequence: UInt64(clamping: read.int(1)), acceptedAt: read.int(2),
                     ruling: read.isNull(3) ? nil : try Ruling(decoding: read.array(3))))
         }
-        let others =
-            try SeenSnapshotTable(sql: core.sql).count(of: manifest.channel, upTo: manifest.sequence)
-            + core.erasures.count(of: manifest.channel, upTo: manifest.sequence)
-            + core.finals.count(of: manifest.channel, upTo: manifest.sequence)
-            + ArchiveTable(sql: core.sql).count(of: manifest.channel, upTo: manifest.sequence)
+        let others = try core.entriesWithoutBlocks(of: manifest.channel, upTo: manifest.sequence)
         let isWhole = UInt64(blocks.count) == manifest.blocks && UInt64(blocks.count + others) == manifest.sequence
         return isWhole ? blocks : nil
     }

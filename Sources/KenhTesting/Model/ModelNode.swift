@@ -6,6 +6,7 @@ import KenhMerge
 /// was worked out twice.
 public struct ModelNode: Sendable {
     private var changes: [String: [ModelName: ModelChange]] = [:]
+    private var finals: Set<ModelName> = []
 
     public init() {}
 
@@ -17,11 +18,16 @@ public struct ModelNode: Sendable {
         changes[row]?[name]?.clock = min(change.clock, clock)
     }
 
+    /// Some writes are deleted for good, those among them, too, that come later.
+    public mutating func finish(_ names: Set<ModelName>) { finals.formUnion(names) }
+
     public func contains(_ name: ModelName, inRow row: String) -> Bool { changes[row]?[name] != nil }
 
     public var rows: [String] { changes.keys.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) } }
 
-    public func row(_ row: String) -> ModelRow { ModelRow(changes: Array((changes[row] ?? [:]).values)) }
+    public func row(_ row: String) -> ModelRow {
+        ModelRow(changes: Array((changes[row] ?? [:]).values), without: finals)
+    }
 }
 
 extension ModelNode: CustomStringConvertible {

@@ -20,11 +20,13 @@ public struct ModelRow: Hashable, Sendable {
 
     public init(stamps: some Sequence<ModelStamp>) { self.stamps = stamps.sorted { $0.precedes($1) } }
 
-    public init(changes: some Collection<ModelChange>) {
+    /// - Parameter finals: writes that are deleted for good: they are in nobody's state, and what they replaced is not,
+    ///   either.
+    public init(changes: some Collection<ModelChange>, without finals: Set<ModelName> = []) {
         let writes = changes.filter { $0.kind != .delete }
         let deletes = changes.filter { $0.kind == .delete }
         var stamps: [ModelStamp] = []
-        for write in writes {
+        for write in writes where !finals.contains(write.name) {
             let isRemoved = deletes.contains { $0.predecessors.contains(write.name) }
             let successors = writes.filter { $0.kind != .add && $0.predecessors.contains(write.name) }
             for column in write.written where !successors.contains(where: { $0.written.contains(column) }) {

@@ -47,7 +47,7 @@ public struct SimulationPlan: Sendable {
         steps = (0..<eventLimit).map { _ in draw.step() }
         hasRights = options.hasRights ?? (seed % 5 == 2)
         hasErasures = options.hasErasures ?? (seed % 3 == 1)
-        hasDeletions = options.hasDeletions ?? (seed % 3 == 2)
+        hasDeletions = options.hasDeletions ?? (seed % 6 == 2)
         if hasRights { changeRights() }
         if hasErasures { eraseSome() }
         if hasDeletions { finishDeletions() }

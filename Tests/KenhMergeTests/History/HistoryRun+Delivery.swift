@@ -26,13 +26,25 @@ extension HistoryRun {
         }
     }
 
+    /// All writes of the rows that are deleted as some node sees them.
+    func deletedRows(salt: UInt64) -> Set<ModelName> {
+        var generator = SeededGenerator(seed: salt)
+        guard let node = generator.pick(nodes) else { return [] }
+        return node.model.rows.map { node.model.row($0) }.filter { !$0.isAlive }.reduce(into: []) { names, row in
+            names.formUnion(row.stamps.map(\.name))
+        }
+    }
+
     /// A node that begins with nothing and takes all in batches of one size.
-    mutating func addNewcomer(batch: Int, salt: UInt64) throws(BrokenLaw) {
+    ///
+    /// - Parameter finals: what it knows to be deleted for good before anything comes.
+    mutating func addNewcomer(batch: Int, salt: UInt64, without finals: Set<ModelName> = []) throws(BrokenLaw) {
         var generator = SeededGenerator(seed: salt)
         nodes.append(
             SimulatedNode(
                 replica: .random(using: &generator), line: -1, tableColumns: .first(History.columnCount)))
         let node = nodes.count - 1
+        try nodes[node].finish(finals)
         while nodes[node].applied.count < log.count { try deliver(to: node, batch, salt: generator.next()) }
     }
 }

@@ -18,6 +18,8 @@ struct SimulatedNode: Sendable {
     /// Kept up at each merge.
     var digest = Digest128.zero
     var model = ModelNode()
+    /// Deleted for good.
+    var finals: Set<ModelName> = []
 
     init(replica: ReplicaID, line: Int, tableColumns: ColumnSet) {
         self.replica = replica
@@ -37,6 +39,7 @@ struct SimulatedNode: Sendable {
     private mutating func merge(_ changes: [LoggedChange], into row: String) throws(BrokenLaw) {
         var state = state(row)
         let before = try digest(of: state, row: row)
+        if changes.contains(where: { finals.contains($0.change.name) }) { lift(&state, row: row) }
         for (source, logged) in changes.enumerated() { try apply(logged, to: &state, source: Int32(source)) }
         try settle(&state, row: row, changes: changes)
         try keep(state, row: row, before: before)
@@ -74,6 +77,30 @@ struct SimulatedNode: Sendable {
         try keep(state, row: row, before: before)
     }
 
+    /// Some writes are deleted for good, whether they are here or not.
+    mutating func finish(_ writes: Set<ModelName>) throws(BrokenLaw) {
+        finals.formUnion(writes)
+        model.finish(writes)
+        let dots = Set(writes.compactMap { names.dot(of: $0) })
+        for row in states.keys.sorted() {
+            var state = state(row)
+            guard state.writes.contains(where: { dots.contains($0.dot) }) else { continue }
+            let before = try digest(of: state, row: row)
+            lift(&state, row: row)
+            state.drop(dots.contains)
+            try settle(&state, row: row, changes: [])
+            try keep(state, row: row, before: before)
+        }
+        try checkDigest()
+    }
+
+    /// Takes a row's line out of the table, all its values into the state.
+    private mutating func lift(_ state: inout RowState, row: String) {
+        guard let line = table[row] else { return }
+        state.place(tableColumns: [], order: names, incoming: { _, _ in .null }) { line[$0] ?? .null }
+        table[row] = nil
+    }
+
     mutating func upgrade() throws(BrokenLaw) {
         tableColumns = .first(History.columnCount)
         for (row, old) in states {
@@ -102,6 +129,7 @@ struct SimulatedNode: Sendable {
                 dot: names.intern(logged), clock: change.clock, kind: change.kind,
                 columns: ColumnSet(change.values.keys), source: source),
             predecessors: predecessors[...])
+        if finals.contains(change.name) { state.drop { $0 == names.dot(of: change.name) } }
         model.apply(change)
     }
 
