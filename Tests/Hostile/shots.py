@@ -116,7 +116,9 @@ class Attacker:
             name = draw.choice(("Signature", "Signature-Input", "Content-Digest", "Kenh-Organisation", "Content-Type", "Host"))
             fields.append((name, draw.choice(("", "kenh=", "kenh=();created=", "kenh=:AAAA:", "((((" * 50, '"', "x" * draw.choice((4097, 20000, 200000))))))
         allowed = {unsigned(path)}
-        if path == "/v1/enroll" and any(name == "Kenh-Organisation" and value for name, value in fields):
+        organisations = [value for name, value in fields if name == "Kenh-Organisation"]
+        # Two fields are one, with a comma between.
+        if path == "/v1/enroll" and (len(organisations) > 1 or any(organisations)):
             allowed = {STRANGE}
         elif path == "/v1/enroll" and any(name == "Signature-Input" and len(value) > 4096 for name, value in fields):
             allowed.add(LARGE)
@@ -399,8 +401,9 @@ class Attacker:
         known = [(name, value) for name, value in pairs if name != "other"]
         found = dict(known)
         numbers = [value for name, value in known if name in ("size", "offset", "limit")]
-        if (len(found) != len(known) or not is_row_channel(found.get("channel", "")) or not all(map(is_number, numbers))
-                or not 1 <= int(found.get("limit", "1")) <= MAX_PIECE or found.get("status", "1") != "1"):
+        # A name twice is none, known or not.
+        if (len({name for name, _ in pairs}) != len(pairs) or not is_row_channel(found.get("channel", "")) or not all(map(is_number, numbers))
+                or not 1 <= int(found.get("limit", "1")) <= MAX_PIECE or found.get("status", "1") not in ("0", "1")):
             return None
         return found
 
