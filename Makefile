@@ -86,8 +86,8 @@ repro-%: build
 soak: build
 	Tests/Soak/soak.py --minutes $(or $(MINUTES),60)
 
-## Send a real centre what no cell would send, while an honest cell syncs (REQUESTS=2000 SEED=1): statuses, signatures,
-## memory, open files, and that no data changed.
+## Send a real centre what no cell would send, while an honest cell syncs (REQUESTS=2000 SEED=1): statuses and codes,
+## signatures, memory, open files, and that neither log nor data changed. Its scenes take two minutes beside.
 hostile: build
 	$(PYTHON) -B Tests/Hostile/hostile.py --kenh .build/release/kenh --requests $(or $(REQUESTS),2000) --seed $(or $(SEED),1)
 

@@ -3,12 +3,14 @@
 import hashlib
 import os
 import random
+import secrets
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from kenh_client import blocks
 from kenh_client.audit import MAGIC, split_notes, verify
 from kenh_client.checkpoints import Checkpoint
 from kenh_client.enrolment import check_certificate
@@ -17,6 +19,7 @@ from kenh_client.keys import AUDIT_SEAL, LOG_ENTRY, SERVING_CERTIFICATE, Signing
 from kenh_client.log import entry_hash
 from kenh_client.numbers import Reader, string
 from kenh_client.problems import Refused
+from kenh_client.values import Commitment
 
 from .organisation import insert
 from .results import expect, expect_equal, refusal
@@ -40,6 +43,8 @@ def run(world: World, seed: int) -> None:
         _rotated(world, path.read_bytes())
     with world.results.check("audit file: checkpoints of cells, and a log that contradicts them"):
         _checkpoints(world, path.read_bytes())
+    with world.results.check("audit file: erased values that nobody names, and named ones that are there"):
+        _erased(world)
 
 
 def _good(world: World, path: Path) -> None:
@@ -203,6 +208,45 @@ def _rotated(world: World, content: bytes) -> None:
         ("an earlier one that is not signed", False,
          sealed(with_certificates(newest, *earlier[:-1], SignedStatement(statement=earlier[-1].statement)), key)),
         ("a seal by the key before", False, sealed(records, before)),
+    ):
+        copy.write_bytes(made)
+        if _is_good(made) != is_good:
+            wrong.append(f"{what}: here")
+        if program_takes(world, copy) != is_good:
+            wrong.append(f"{what}: there")
+    expect_equal(wrong, [], "where somebody says otherwise")
+
+
+def _erased(world: World) -> None:
+    """No hash covers the detached section: the erasures of the log alone say what has to be missing."""
+    channel, key = "audits/erased", world.centre.serving_key()
+    values = {row: Commitment.make(secrets.token_bytes(16), f"of {row}") for row in ("AE1", "AE2")}
+    (block,) = world.other.seal(channel, *(insert("work_item", row, contact=value) for row, value in values.items()))
+    world.settle()
+    whole = block.message.detached
+    world.centre.run("central", "erase", "work_item:AE1", "--reason", "asked", "--yes")
+    world.settle()
+    path, copy = world.centre.home.parent / "erased.audit", world.centre.home.parent / "copy.audit"
+    world.centre.run("audit", "export", str(path))
+    records = split_records(path.read_bytes())[:-1]
+    place = next(
+        at for at, record in enumerate(records) if read_record(record).entry.object_hash == block.hash
+        and read_record(record).entry.HasField("block"))
+    entry = read_record(records[place]).entry
+    read = blocks.read_body(entry.block, block.header)
+    expect_equal([change.values["contact"].salt is None for change in read.changes], [True, False], "what is erased")
+    expect(b"of AE1" not in path.read_bytes() and b"of AE2" in path.read_bytes(), "what the file holds")
+
+    def with_detached(content: bytes) -> bytes:
+        entry.block.detached = content
+        return sealed([*records[:place], make_record(entry=entry), *records[place + 1:]], key)
+
+    wrong = []
+    for what, is_good, made in (
+        ("as it is", True, with_detached(entry.block.detached)),
+        ("with the erased value", False, with_detached(whole)),
+        ("without the other value", False, with_detached(bytes([2, 0, 0]))),
+        ("without both items", False, with_detached(b"")),
     ):
         copy.write_bytes(made)
         if _is_good(made) != is_good:

@@ -17,7 +17,7 @@ from kenh_client.log import BLOCK_ENTRY, FINALITY_ENTRY, RULING_ENTRY, VERDICT_E
 from kenh_client.rights import Ruling
 from kenh_client.snapshot_reading import Announced, SnapshotNamed, SnapshotRow, read_chunk
 from kenh_client.snapshots import ChunkWriter, Manifest, chunk_hash, make
-from kenh_client.store import Rejected, StoredBlock
+from kenh_client.store import StoredBlock
 from kenh_client.values import Commitment
 
 from .liars import Liar
@@ -26,6 +26,7 @@ from .refused_blocks import Draft
 from .restores import restored
 from .results import expect, expect_equal, expect_problem, refusal
 from .rights import OTHER, granted
+from .words import holds
 from .world import World
 
 # Of several chunks, with what is struck, forks, and waits.
@@ -89,6 +90,14 @@ def _whole(world: World) -> OtherCell:
     return device
 
 
+def _begun_with(world: World, channel: str) -> OtherCell:
+    """A device that has begun with a snapshot of what the channel has now."""
+    _make(world, channel)
+    device = joiner(world)
+    expect(channel in device.sync().begun, "it did not begin with the snapshot")
+    return device
+
+
 def _make(world: World, channel: str) -> dict[str, object]:
     return world.centre.json("central", "snapshot", "make", channel)
 
@@ -115,7 +124,8 @@ def _prepare(world: World) -> _Parts:
     third.seal(OTHER_CHANNEL, insert("work_item", "elsewhere", title="e"))
     world.settle()
     _make(world, OTHER_CHANNEL)
-    first, last = third.seal(CHANNEL, insert("work_item", "waits 1"), insert("work_item", "waits 2"), changes_per_block=1)
+    first, last = third.seal(
+        CHANNEL, insert("work_item", "waits 1"), insert("work_item", "waits 2"), changes_per_block=1)
     (receipt,) = third.upload(first).receipts
     third.store.acknowledge(first.hash, receipt.proof)
     whole = _whole(world)
@@ -172,9 +182,18 @@ def _every_channel(world: World, parts: _Parts) -> None:
 
 
 def _goes_on(world: World, parts: _Parts) -> None:
-    device = joiner(world)
-    device.sync()
-    world.other.seal(CHANNEL, update("work_item", "J3", title="by a birth"), delete("work_item", "J4"), with_births=True)
+    with granted(world, (OTHER, CHANNEL, "reader")):
+        # The second names the first, which is struck and covered, and is sent when its writer may write again.
+        (first,) = world.other.seal(CHANNEL, update("work_item", "J11", title="no"))
+        world.other.seal(CHANNEL, update("work_item", "J11", title="of who saw what is struck"))
+        world.other.upload(first)
+        device = _begun_with(world, CHANNEL)
+    world.settle(device)
+    row = device.store.row("work_item", "J11", CHANNEL)
+    shown = [write.values["title"] for write in row.writes.values() if "title" in write.columns]
+    expect_equal(shown, ["of who saw what is struck"], "what counts where a struck change was named")
+    world.other.seal(
+        CHANNEL, update("work_item", "J3", title="by a birth"), delete("work_item", "J4"), with_births=True)
     world.other.sync()
     expect_equal(world.third.upload(parts.last).receipts[0].code, "", "the rest of the group")
     world.third.sync()
@@ -201,7 +220,8 @@ def _goes_on(world: World, parts: _Parts) -> None:
 def _restruck(world: World, device: OtherCell) -> None:
     """A ruling that comes after its block was merged: the row is made anew from the snapshot's."""
     twin = device.copy()
-    (block,) = world.third.seal(CHANNEL, update("work_item", "J9", title="struck afterwards"), delete("work_item", "J10"))
+    (block,) = world.third.seal(
+        CHANNEL, update("work_item", "J9", title="struck afterwards"), delete("work_item", "J10"))
     world.third.sync()
     before = {row: twin.store.shown("work_item")[row] for row in ("J9", "J10")}
     twin.sync()
@@ -215,7 +235,8 @@ def _restruck(world: World, device: OtherCell) -> None:
 
 def _wrote_before(world: World, parts: _Parts) -> None:
     device = joiner(world)
-    device.seal(CHANNEL, insert("work_item", "J20", title="of who did not know it"), insert("work_item", "own", title="o"))
+    device.seal(
+        CHANNEL, insert("work_item", "J20", title="of who did not know it"), insert("work_item", "own", title="o"))
     report = device.sync()
     expect(CHANNEL in report.begun, "the channel did not begin with the snapshot")
     expect_equal(report.begun_anew, [], "channels that began anew")
@@ -515,9 +536,7 @@ def _finality(world: World) -> None:
     world.settle()
     world.other.seal(channel, delete("work_item", "F0"), delete("work_item", "F1"))
     world.settle()
-    _make(world, channel)
-    early = joiner(world)
-    expect(channel in early.sync().begun, "it did not begin with the snapshot")
+    early = _begun_with(world, channel)
     early.seal(channel, update("work_item", "F1", title="far away"))
     expect(("work_item", "F0", channel) in {k for k, row in early.store.rows.items() if row.writes}, "no state to drop")
     for patience in ((), ("--patience", "0")):
@@ -536,7 +555,7 @@ def _finality(world: World) -> None:
 
 
 def _verdict(world: World) -> None:
-    """A block is accepted, forgotten, accepted anew, covered by a snapshot, and then the first acceptance comes back."""
+    """A block is accepted, forgotten, taken anew, covered by a snapshot, and then its first acceptance comes back."""
     channel = "join/verdict"
     keeper = world.other
     with restored(world):
@@ -546,9 +565,7 @@ def _verdict(world: World) -> None:
     world.third.store.take(block.message)
     world.third.store.merge()
     world.third.sync()
-    _make(world, channel)
-    device = joiner(world)
-    expect(channel in device.sync().begun, "it did not begin")
+    device = _begun_with(world, channel)
     (own,) = device.seal(channel, insert("work_item", "V2", title="of who began"))
     device.sync()
     replica = device.store.replica
@@ -573,7 +590,10 @@ def _forgotten(world: World) -> None:
         world.other.sync()
         world.third.seal(channel, insert("work_item", "X2", title="b"))
         world.third.sync()
-        world.settle()
+        # Of somebody who never comes back: it is in the snapshot, and nobody has it to hand back.
+        lost = joiner(world)
+        (lost_block,) = lost.seal(channel, insert("work_item", "lost", title="c"))
+        lost.sync()
         _make(world, channel)
         device = joiner(world, "CB2")
         expect(channel in device.sync().begun, "it did not begin")
@@ -587,8 +607,10 @@ def _forgotten(world: World) -> None:
     # Nobody has handed back yet what its block builds on: it waits, and nothing else does.
     device.seal("org", insert("unit", "not held up"))
     expect(device.sync().held_back, "nothing was held back")
+    world.heads()
     expect("not held up" in world.centre.rows("unit"), "another block was held up")
     expect(channel not in device.store.beginnings, "it goes on with a snapshot of what is forgotten")
+    expect(lost_block.hash not in device.store.blocks and "lost" not in device.store.shown("work_item"), "what is lost")
     expect(all(block.has_body for block in device.store.blocks.values() if block.header.channel == channel),
            "a block without its body is left")
     world.settle(device)
@@ -596,7 +618,9 @@ def _forgotten(world: World) -> None:
     real.sync()
     world.settle(device)
     expect_equal(device.store.shown("work_item")["X2"][1]["title"], "of a real cell", "what the real cell wrote")
-    expect_equal(real.rows("work_item"), world.centre.rows("work_item"), "the real cell's rows")
+    # The program's cells do not take such a channel anew yet, and keep the row of which nobody has the block.
+    expect_equal({row: values for row, values in real.rows("work_item").items() if row != "lost"},
+                 world.centre.rows("work_item"), "the real cell's rows")
 
 
 def _erasure(world: World) -> None:
@@ -605,9 +629,7 @@ def _erasure(world: World) -> None:
         world.other.seal(channel, insert(
             "work_item", row, title="kept", contact=Commitment.make(secrets.token_bytes(16), secret)))
     world.settle()
-    _make(world, channel)
-    device = joiner(world)
-    expect(channel in device.sync().begun, "it did not begin")
+    device = _begun_with(world, channel)
     expect(holds(device, SECRET), "the value never came")
     old = device.store.beginnings[channel].announced
     device.seal(channel, update("work_item", "E1", title="by who began"))
@@ -665,16 +687,3 @@ def _stopped_after_chunks(device: OtherCell, channel: str) -> Iterator[None]:
         raise AssertionError("the line was not cut")
     finally:
         device.client.send = honest
-
-
-def holds(cell: OtherCell, text: str) -> bool:
-    """Whether a text is anywhere in what a device keeps."""
-    store, content = cell.store, text.encode("utf-8")
-    kept = [chunk for chunks in store.chunks.values() for chunk in chunks.values()]
-    kept += [chunk for beginning in store.beginnings.values() for chunk in beginning.chunks]
-    kept += [block.message.SerializeToString() for block in store.blocks.values()]
-    rows = [*store.rows.values(), *(row for b in store.beginnings.values() for row in b.rows.values())]
-    values = [value for row in rows for write in row.writes.values() for value in write.values.values()]
-    changes = [change for block in store.blocks.values() for change in block.changes or ()]
-    changes += [rejected.change for rejected in store.rejected.values() if isinstance(rejected, Rejected)]
-    return any(content in part for part in kept) or text in values or any(text in repr(change) for change in changes)

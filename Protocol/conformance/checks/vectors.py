@@ -5,9 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import make_tree_vectors
-from kenh_client import blocks, body, checkpoints, digest, enrolment, keys, log, tree, values
+from kenh_client import (
+    blocks, body, checkpoints, digest, enrolment, keys, log, snapshot_reading, snapshots, tree, values)
 from kenh_client.kenh_pb2 import Block, Erasure
 from kenh_client.numbers import Reader
+from kenh_client.problems import Refused
 
 from .results import Results, expect, expect_equal, refusal
 
@@ -31,6 +33,8 @@ def run(results: Results) -> None:
         _check_commitments()
     with results.check("vector erasure: its hash, its entry, and the block before and after"):
         _check_erasure()
+    with results.check("vector snapshot: a chunk and its manifest, read in no other form"):
+        _check_snapshot()
     with results.check("vector enrolment"):
         _check_enrolment()
     with results.check("vector entries"):
@@ -169,6 +173,32 @@ def _check_entries() -> None:
             bytes.fromhex(vector["previous"]), vector["kind"], vector["channel"], vector["sequence"],
             bytes.fromhex(vector["objectHash"]), vector["acceptedAtMs"], bytes.fromhex(vector.get("ruling", "")))
         expect_equal(found.hex(), vector["entryHash"], f"sequence {vector['sequence']}")
+
+
+def _check_snapshot() -> None:
+    vector = _load("snapshot")
+    content, manifest = bytes.fromhex(vector["chunk"]), bytes.fromhex(vector["manifest"])
+    announced = snapshot_reading.Announced.read(manifest)
+    (chunk,) = announced.chunks
+    expect_equal(announced.hash.hex(), vector["snapshot_hash"], "hash of the manifest")
+    expect_equal((chunk.hash.hex(), chunk.size), (vector["chunk_hash"], len(content)), "the manifest's chunk")
+    expect_equal(snapshots.chunk_hash(content).hex(), vector["chunk_hash"], "hash of the chunk")
+    expect_equal((announced.channel, announced.sequence, announced.waiting), ("plan/KH1", 9, (3, 8)), "of what it is")
+    # Reading writes it again, and compares.
+    items = snapshot_reading.read_chunk(content, True)
+    expect_equal([item.place for item in items], [(1, 0), (1, 0), (1, 3), (2, 0)], "places")
+    for length in range(len(content)):
+        refusal(f"a chunk of {length} bytes", lambda: snapshot_reading.read_chunk(content[:length], True))
+    for length in range(len(manifest)):
+        refusal(f"a manifest of {length} bytes", lambda: snapshot_reading.Announced.read(manifest[:length]))
+    for place in range(len(content) * 8):
+        changed = bytearray(content)
+        changed[place // 8] ^= 1 << place % 8
+        try:
+            found = snapshot_reading.read_chunk(bytes(changed), True)
+        except Refused:
+            continue
+        expect(found != items, f"with bit {place} changed it says the same")
 
 
 def _check_erasure() -> None:

@@ -63,14 +63,14 @@ def _erasing(world: World) -> None:
         world.other.seal(CHANNEL, insert(
             "work_item", "E1", title="kept", contact=Commitment.make(secrets.token_bytes(16), SECRET)))
         world.settle()
-        expect(_holds(world.third, SECRET), "the value never came")
+        expect(holds(world.third, SECRET), "the value never came")
         before = {cell: cell.store.digest(CHANNEL) for cell in cells}
         world.centre.run("central", "erase", "work_item:E1", "--reason", "asked on 3 May", "--yes")
         waited = _not_confirmed(world)
         for cell in cells:
             report = cell.sync()
             expect_equal(report.erased, 1, "erasures")
-            expect(not _holds(cell, SECRET), "the value is still there")
+            expect(not holds(cell, SECRET), "the value is still there")
             expect_equal(cell.store.digest(CHANNEL), before[cell], "digest")
             expect_equal(cell.store.shown("work_item")["E1"][1]["contact"], None, "what is shown")
         world.settle()
@@ -80,7 +80,7 @@ def _erasing(world: World) -> None:
         late = OtherCell(world.centre.port, world.schema)
         late.join(world.centre.code("CB2"))
         late.sync()
-        expect(not _holds(late, SECRET), "the value came")
+        expect(not holds(late, SECRET), "the value came")
         expect_equal(late.store.digest(CHANNEL), world.other.store.digest(CHANNEL), "digest")
 
 
@@ -88,12 +88,17 @@ def _not_confirmed(world: World) -> list[dict[str, str]]:
     return world.centre.json("central", "erasure", "list")[-1]["waiting"]
 
 
-def _holds(cell: OtherCell, text: str) -> bool:
-    content = text.encode("utf-8")
-    in_blocks = any(content in block.message.SerializeToString() for block in cell.store.blocks.values())
-    in_rows = any(text in write.values.values() for row in cell.store.rows.values() for write in row.writes.values())
-    in_changes = any(text in repr(change) for block in cell.store.blocks.values() for change in block.changes or ())
-    return in_blocks or in_rows or in_changes
+def holds(cell: OtherCell, text: str) -> bool:
+    """Whether a text is anywhere in what a device keeps."""
+    store, content = cell.store, text.encode("utf-8")
+    kept = [chunk for chunks in store.chunks.values() for chunk in chunks.values()]
+    kept += [chunk for beginning in store.beginnings.values() for chunk in beginning.chunks]
+    kept += [block.message.SerializeToString() for block in store.blocks.values()]
+    rows = [*store.rows.values(), *(row for b in store.beginnings.values() for row in b.rows.values())]
+    values = [value for row in rows for write in row.writes.values() for value in write.values.values()]
+    changes = [change for block in store.blocks.values() for change in block.changes or ()]
+    changes += [rejected.change for rejected in store.rejected.values()]
+    return any(content in part for part in kept) or text in values or any(text in repr(change) for change in changes)
 
 
 def _deleting(world: World) -> None:
