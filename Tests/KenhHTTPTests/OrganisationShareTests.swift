@@ -3,6 +3,7 @@ import KenhCell
 import KenhHTTP
 import KenhHub
 import KenhProtocol
+import Synchronization
 import Testing
 
 /// What organisations share: one that takes too much is refused, and the others do not notice.

@@ -6,6 +6,7 @@ import KenhHub
 import KenhMerge
 import KenhProtocol
 import KenhTesting
+import Synchronization
 import Testing
 
 /// Several organisations behind one address: what is one's is nobody else's.

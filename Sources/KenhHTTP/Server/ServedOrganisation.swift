@@ -50,7 +50,8 @@ final class ServedOrganisation: Sendable {
             return true
         }
         Thread.detachNewThread { [self] in
-            _ = waitForRequests(until: .distantFuture)
+            // Not until the distant future: Foundation traps at a time that far off.
+            condition.withLock { while running > 0 { condition.wait() } }
             centre.stop()
         }
         return false
