@@ -102,7 +102,7 @@ extension Store {
 
     /// Keeps two that cannot both be true, as proof against the centre, and tells people.
     public func keep(contradiction first: KeptCheckpoint, _ second: KeptCheckpoint) throws(StoreError) {
-        try transaction(isCaptured: false) { _, core in
+        try transaction { _, core in
             let table = CheckpointTable(sql: core.sql)
             for kept in [first, second] {
                 try table.keep(

@@ -38,7 +38,7 @@ extension Store {
     /// Seals what is pending and reads the next blocks to send. What was erased goes from the files before.
     public func outbox(as identity: StoreIdentity, limitBytes: Int) throws(StoreError) -> Outbox {
         _ = try cleanIfPossible()
-        return try transaction(isCaptured: false) { _, core in
+        return try transaction { _, core in
             _ = try sealer(core, identity).seal()
             let blocks = try core.blocks.unsent(limitBytes: limitBytes, limitCount: Limits.blocksPerRequest)
             let read = try core.sql("SELECT count(*) FROM kenh_block WHERE sequence IS NULL AND \(BlockTable.hasBody)")

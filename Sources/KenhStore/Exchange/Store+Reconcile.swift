@@ -123,7 +123,7 @@ extension Store {
         let items = adoption.acceptances.sorted { $0.key < $1.key }.map {
             Delivery.Item(hash: $0.key, block: nil, acceptance: $0.value)
         }
-        try transaction(isCaptured: false) { db, core in
+        try transaction { db, core in
             for channel in core.channels.all { try Self.adopt(adoption, channel, core) }
             _ = try takeIn(Delivery(items: items), identity, db, core)
             guard adoption.handedBackBlocks > 0 else { return }

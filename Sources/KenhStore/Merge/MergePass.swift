@@ -253,6 +253,7 @@ final class MergePass {
     private func insert(
         _ put: [Placement], table: LocalTable, id: UnsafeRawBufferPointer, channel: Int
     ) throws -> Bool {
+        core.capture(false)
         let statement = try table.statements.insert(put.columns, table, core.sql)
         bindID(statement, 1, table, id)
         var next: Int32 = 2
@@ -270,6 +271,7 @@ final class MergePass {
     private func update(
         _ put: [Placement], table: LocalTable, id: UnsafeRawBufferPointer, fetched: [Value]
     ) throws {
+        core.capture(false)
         let statement = try table.statements.update(put.columns, table, core.sql)
         var next: Int32 = 1
         for placement in put {

@@ -40,12 +40,14 @@ struct TableLine {
         let write = try core.sql("UPDATE \(quoted(table.name)) SET \(name) = ?2 WHERE id = ?1")
         bind(write, 1, id: id)
         write.bind(2, copying: bytes.withUnsafeBytes { Value.text(repairing: $0) })
+        core.capture(false)
         try write.run()
     }
 
     func delete(id: [UInt8]) throws(StoreError) {
         let delete = try core.sql("DELETE FROM \(quoted(table.name)) WHERE id = ?")
         bind(delete, 1, id: id)
+        core.capture(false)
         try delete.run()
     }
 }

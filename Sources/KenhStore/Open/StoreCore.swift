@@ -60,8 +60,9 @@ final class StoreCore {
         births.births = { [unowned self] hash in try SnapshotTable(core: self).births(of: hash) }
     }
 
-    /// Switches the triggers, so that what Kenh itself writes is not captured. Left as it is until the other is needed:
-    /// each switch makes SQLite prepare all statements anew.
+    /// Switches the triggers, so that what Kenh itself writes is not captured: on before the application writes, off right
+    /// before a line of its tables is written here. Left as it is until the other is needed: each switch makes SQLite
+    /// prepare all statements anew.
     func capture(_ on: Bool) {
         guard on != isCapturing else { return }
         kenh_enable_triggers(database, on ? 1 : 0)

@@ -32,7 +32,7 @@ extension Store {
     /// Drops rejected changes from the list for good.
     /// - Returns: how many.
     public func forgetRejected(where isUnwanted: (RejectedChange) -> Bool) throws(StoreError) -> Int {
-        try transaction(isCaptured: false) { _, core in
+        try transaction { _, core in
             let table = RejectedTable(sql: core.sql)
             let unwanted = try table.all().filter { isUnwanted($0.change) }
             for found in unwanted { try table.forget(found.number) }

@@ -28,7 +28,7 @@ extension Store {
     /// - Returns: which of its chunks are not here yet; nil where the channel cannot begin with it, since some of what it
     ///   covers is here already.
     public func begin(_ manifest: SnapshotManifest, _ proof: EntryProof) throws(StoreError) -> [Int]? {
-        try transaction(isCaptured: false) { _, core in
+        try transaction { _, core in
             let table = SnapshotTable(core: core)
             let channel = try core.channels.number(manifest.channel)
             guard try !Self.hasBlocks(of: channel, upTo: manifest.sequence, core) else { return nil }
@@ -46,7 +46,7 @@ extension Store {
     /// - Throws: `ProtocolError` where it is not the manifest's.
     public func keep(chunk number: Int, of manifest: SnapshotManifest, _ packed: [UInt8]) throws {
         _ = try SnapshotChunk(packed: packed, as: manifest.chunks[number])
-        try transaction(isCaptured: false) { _, core in
+        try transaction { _, core in
             let table = SnapshotTable(core: core)
             let channel = try core.channels.number(manifest.channel)
             guard try table.base(of: channel)?.manifest == manifest else { return }
@@ -58,7 +58,7 @@ extension Store {
     /// was written here stays, and so do all blocks with a body.
     public func abandonSnapshot(of name: String, because reason: String, as identity: StoreIdentity) throws(StoreError)
     {
-        try transaction(isCaptured: false) { db, core in
+        try transaction { db, core in
             _ = try sealer(core, identity).seal()
             guard let channel = core.channels.find(name) else { return }
             try ChannelLeave(core: core).removeRows(of: channel)
@@ -93,14 +93,14 @@ extension Store {
     /// Notes that the centre was told of them.
     public func told(_ hashes: [Hash256]) throws(StoreError) {
         guard !hashes.isEmpty else { return }
-        try transaction(isCaptured: false) { _, core in
+        try transaction { _, core in
             for hash in hashes { try SeenSnapshotTable(sql: core.sql).set(.told, of: hash) }
         }
     }
 
     /// Notes that one cannot be made again here: the centre has a newer one, or nobody to ask.
     public func skipSnapshot(_ hash: Hash256) throws(StoreError) {
-        try transaction(isCaptured: false) { _, core in
+        try transaction { _, core in
             try SeenSnapshotTable(sql: core.sql).set(.unknown, of: hash)
         }
     }
@@ -125,7 +125,7 @@ extension Store {
                     organisation: manifest.organisation, sequence: manifest.sequence, logHash: manifest.logHash
                 ) { _, _ in }.hash == manifest.hash
         }
-        try transaction(isCaptured: false) { _, core in
+        try transaction { _, core in
             let state: SeenSnapshotTable.State = same.map { $0 ? .same : .different } ?? .unknown
             try SeenSnapshotTable(sql: core.sql).set(state, of: manifest.hash)
             guard same == false else { return }

@@ -27,7 +27,7 @@ extension Store {
 
     /// Keeps how far a transfer is. One that is gone, since the cell left its channel meanwhile, stays away.
     public func update(_ transfer: Transfer) throws(StoreError) {
-        try transaction(isCaptured: false) { _, core in
+        try transaction { _, core in
             let update = try core.sql(
                 """
                 UPDATE kenh_transfer SET size = ?4, type = ?5, is_done = ?6, tries = ?7, next_at = ?8, error = ?9,
@@ -40,7 +40,7 @@ extension Store {
 
     /// Begins a transfer. One that there is already is due again.
     public func add(_ transfer: Transfer) throws(StoreError) {
-        try transaction(isCaptured: false) { _, core in
+        try transaction { _, core in
             let insert = try core.sql(
                 """
                 INSERT INTO kenh_transfer(hash, channel, direction, size, type, is_done, tries, next_at, error, epoch)
@@ -61,7 +61,7 @@ extension Store {
         let known = try wanted.union(transfers().map(\.hash))
         let suspects = try files.all().filter { !known.contains($0) }
         guard !suspects.isEmpty else { return 0 }
-        return try transaction(isCaptured: false) { _, core in
+        return try transaction { _, core in
             var removed = 0
             for hash in suspects {
                 let read = try core.sql("SELECT 1 FROM kenh_transfer WHERE hash = ?")
