@@ -110,7 +110,7 @@ import Testing
 
     // MARK: the centre's log
 
-    private func content(_ log: SQLiteLog) throws -> [String] {
+    private func content(_ log: any HubLog) throws -> [String] {
         try log.read { transaction in
             try transaction.heads().flatMap { head in
                 try transaction.entries(channel: head.channel, after: 0, limitBytes: .max).map {

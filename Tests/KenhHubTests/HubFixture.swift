@@ -14,7 +14,8 @@ final class HubFixture {
     let clock = ManualClock(milliseconds: HubFixture.start)
     let root: SigningKey
     let serving: SigningKey
-    private(set) var log: SQLiteLog
+    /// What SQLite answers is compared with the model, until another file is taken.
+    private(set) var log: any HubLog
     private(set) var hub: Hub
     private(set) var devices: [DeviceFixture] = []
     private var random = SeededGenerator(seed: 1)
@@ -34,8 +35,8 @@ final class HubFixture {
         let certificate = ServingCertificate(
             organisation: root.publicKey.organisationFingerprint, servingKey: serving.publicKey,
             notBeforeMilliseconds: 0, notAfterMilliseconds: .max, name: "Test")
-        log = try SQLiteLog(
-            path: directory.appending(path: "log.db").path, newEpoch: [UInt8](repeating: 7, count: 16))
+        log = try PairedLog(
+            SQLiteLog(path: directory.appending(path: "log.db").path, newEpoch: [UInt8](repeating: 7, count: 16)))
         let identity = HubIdentity(
             rootKey: root.publicKey, certificate: try certificate.signed(by: root), servingKey: serving)
         hub = Hub(log: log, identity: identity, clock: { [clock] in clock.milliseconds })

@@ -15,6 +15,8 @@ struct WakeBoardTests {
 
     init() throws {
         fixture = try HubFixture()
+        // Others write into the same file, which the model would not know.
+        try fixture.use(log: fixture.directory.appending(path: "log.db").path)
         board = WakeBoard(hub: fixture.hub, limit: 2)
     }
 

@@ -21,7 +21,7 @@ public struct ArchiveShelf: Sendable {
     /// Durable when this returns.
     ///
     /// - Throws: `StoreError`: `diskFull`, `io`.
-    func put(_ bytes: [UInt8], as hash: Hash256) throws {
+    package func put(_ bytes: [UInt8], as hash: Hash256) throws {
         guard file(hash) == nil else { return }
         let place = folders[0].appending(path: Self.name(of: hash))
         let part = folders[0].appending(path: "\(Self.name(of: hash)).part")
@@ -46,7 +46,7 @@ public struct ArchiveShelf: Sendable {
     /// One record. What it says is checked by whoever knows the block's hash.
     ///
     /// - Throws: `StoreError` with code `corrupt` where the file is not there, or ends before.
-    func record(of hash: Hash256, start: Int, size: Int) throws -> [UInt8] {
+    package func record(of hash: Hash256, start: Int, size: Int) throws -> [UInt8] {
         guard let file = file(hash), let handle = try? FileHandle(forReadingFrom: file) else { throw missing(hash) }
         defer { try? handle.close() }
         guard (try? handle.seek(toOffset: UInt64(start))) != nil,

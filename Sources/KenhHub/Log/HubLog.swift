@@ -32,7 +32,7 @@ public struct NewEntry: Sendable {
 }
 
 /// An entry as the log keeps it.
-public struct StoredEntry: Sendable {
+public struct StoredEntry: Sendable, Equatable {
     public let kind: WireEntryKind
     public let channel: String
     public let sequence: UInt64
@@ -129,7 +129,7 @@ public struct RegisteredDevice: Sendable, Equatable {
 }
 
 /// A one-time code that was given out.
-public struct IssuedCode: Sendable {
+public struct IssuedCode: Sendable, Equatable {
     public let secret: [UInt8]
     public let cell: String
     public let expiresAtMilliseconds: Int64
