@@ -32,4 +32,10 @@ public enum FaultKind: String, CaseIterable, Sendable {
 
     // Blocks that move into archives.
     case archived
+
+    // Devices that may not go on, and what they bring all the same.
+    case deviceRevoked, quarantined
+
+    // Attachments.
+    case pieceLost, blobFailedIO
 }

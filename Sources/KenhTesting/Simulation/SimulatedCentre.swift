@@ -11,6 +11,7 @@ public final class SimulatedCentre {
     private let identity: HubIdentity
     private let epoch: [UInt8]
     private var open: (hub: Hub, log: FaultyLog, view: CentreView)?
+    private var openBlobs: HubBlobs?
     /// Beside the disk, so that faults do not reach it: a file is there whole before the log names it.
     let archives = ArchiveShelf(
         FileManager.default.temporaryDirectory.appending(path: "kenh-sim-archives-\(UUID().uuidString)"))
@@ -53,19 +54,19 @@ public final class SimulatedCentre {
     }
 
     func close() {
-        open = nil
+        (open, openBlobs) = (nil, nil)
         node.close()
     }
 
     /// - Returns: whether it was down.
     @discardableResult
     func rise() -> Bool {
-        if node.disk.isDown { open = nil }
+        if node.disk.isDown { (open, openBlobs) = (nil, nil) }
         return node.rise()
     }
 
     func putBack(_ copy: RAMDisk) {
-        open = nil
+        (open, openBlobs) = (nil, nil)
         node.putBack(copy)
     }
 
@@ -91,6 +92,25 @@ public final class SimulatedCentre {
         // Whatever the dead had in hand reaches nobody.
         guard !node.disk.isDown else { throw CellError(.unreachable, "the centre fell silent", recovery: .retry) }
         return Parcel(body, nonce: parcel.nonce)
+    }
+
+    /// What the signer of a request for an attachment is answered.
+    func blobs<T>(for key: PublicKey, _ body: (HubBlobs, RegisteredDevice) throws -> T) throws -> T {
+        try inTheCellsWords {
+            let hub = try parts().hub
+            guard let device = try hub.device(key.bytes) else {
+                throw ProtocolError(.unknownDevice, "the device is not registered", recovery: .resync)
+            }
+            let blobs = try openBlobs ?? HubBlobs(hub: hub, shelf: shelf())
+            openBlobs = blobs
+            return try body(blobs, device)
+        }
+    }
+
+    private func shelf() throws -> BlobShelf {
+        BlobShelf(
+            index: try SQLiteBlobIndex(path: node.disk.path("blobs.db")), files: node.blobs,
+            clock: { [clock = node.clock] in clock.milliseconds })
     }
 
     /// `POST /v1/enroll`, with a code as somebody typed it from paper.

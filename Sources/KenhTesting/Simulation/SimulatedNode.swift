@@ -9,6 +9,8 @@ public final class SimulatedNode {
     public let disk: RAMDisk
     /// Where deep checks make their copies.
     private let scratch: RAMDisk
+    /// Where attachments lie, beside the disk.
+    let blobs: RAMBlobFiles
     public let clock: SkewedClock
     public let random: RandomSource
     public let identity: StoreIdentity
@@ -39,6 +41,7 @@ public final class SimulatedNode {
         limits.rebuildPath = scratch.path("rebuilt.db")
         self.limits = limits
         clock = SkewedClock(world: world)
+        blobs = RAMBlobFiles { [clock] in clock.milliseconds }
         random = RandomSource(seed: seed)
     }
 
@@ -79,9 +82,11 @@ public final class SimulatedNode {
 
     /// A second machine with a copy of the disk as it lies at this moment, and with the same identity.
     func clone(number: Int, world: ManualClock, seed: UInt64) -> SimulatedNode {
-        SimulatedNode(
+        let clone = SimulatedNode(
             number: number, world: world, seed: seed, identity: identity, schema: schema, limits: limits,
             disk: disk.copy(seed: seed), scratch: scratch)
+        clone.blobs.replace(with: blobs)
+        return clone
     }
 
     /// Puts a copy in the place of the disk's files.

@@ -73,6 +73,12 @@ extension Simulation {
                 throw SimulationFailure("\(entry.value) by node \(entry.node) in \(entry.place) is lost")
             }
         }
+        for (place, entry) in ledger.entries.enumerated() where isUnwanted(entry, at: place) {
+            guard shown[entry.place] != entry.value, losers[entry.place]?.contains(entry.value) != true else {
+                throw SimulationFailure(
+                    "\(entry.value) in \(entry.place) is there, by node \(entry.node), which was revoked")
+            }
+        }
         for (place, ghosts) in ledger.ghosts {
             guard let ghost = ghosts.first(where: { shown[place] == $0 || losers[place]?.contains($0) == true }) else {
                 continue

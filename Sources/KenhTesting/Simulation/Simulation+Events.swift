@@ -80,6 +80,7 @@ extension Simulation {
             count(isCentre ? .centreKill : .cellKill, tally.kills - before.kills)
             count(isCentre ? .centreFailedIO : .cellFailedIO, tally.failures - before.failures)
             count(isCentre ? .centreDiskFull : .cellDiskFull, tally.refusals - before.refusals)
+            if tally.cuts > before.cuts { node.blobs.cutPower() }
             count(.sectorDropped, tally.dropped - before.dropped)
             count(.sectorTorn, tally.torn - before.torn)
             guard node.disk.isDown else { continue }

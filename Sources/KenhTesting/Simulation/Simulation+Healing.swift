@@ -19,6 +19,7 @@ extension Simulation {
             node.clock.set(offset: 0)
         }
         try letAllRead()
+        try dismissRevoked()
         try settle()
         try checkDigests()
         for cell in cells where cell.schema.version < SimulatedSchema.second.version {
@@ -33,6 +34,7 @@ extension Simulation {
         try checkDigests()
         try checkTables()
         try checkLedger()
+        try checkAttachments()
         try checkNewcomer()
         for node in nodes { trace.add("\(node.number) \(try digests(node))") }
     }
@@ -57,7 +59,7 @@ extension Simulation {
         throw SimulationFailure("not settled after \(Self.roundLimit) rounds: \(open)")
     }
 
-    private func settle(_ cell: SimulatedNode) throws -> [String] {
+    func settle(_ cell: SimulatedNode) throws -> [String] {
         let link = MendedLine(answer: { [unowned self] in
             try noteChannels(cell)
             return try centre.answer($0, from: cell.identity.key.publicKey)

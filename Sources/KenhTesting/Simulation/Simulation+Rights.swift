@@ -32,6 +32,7 @@ extension Simulation {
     /// What a cell wrote in a channel that it left is at the centre alone, which may be put back. A sync that fails
     /// may have left one, too, and one that it had begun itself, so the cell is looked at before each request.
     func noteChannels(_ cell: SimulatedNode) throws {
+        guard plan.hasRights else { return }
         let channels = Set(try cell.store().cursors().map(\.channel))
         let left = (channelsSeen[cell.number] ?? []).subtracting(channels)
         channelsSeen[cell.number] = channels

@@ -37,6 +37,9 @@ extension Simulation {
         case .grant(let cell, let channel, let role): return try grant(cell, channel, role)
         case .erase(let row): return try erase(row, salt: step.salt)
         case .settleDeletions(let patience): return try settleDeletions(patience)
+        case .revoke(let cell): return try revoke(cell)
+        case .attach(let bytes): return try attach(bytes, node, salt: step.salt)
+        case .carry: return try carry(node, salt: step.salt)
         case .setClock(let offset, let drift): setClock(node, offset, drift)
         case .part(let cells, let milliseconds): part(node, cells, milliseconds)
         case .halfOpen(let milliseconds): halfOpen(node, milliseconds)
@@ -123,7 +126,7 @@ extension Simulation {
     private func backUp(_ node: SimulatedNode) throws {
         // Opened first: a backup of nothing is none.
         if node.number == 0 { _ = try centre.hub() } else { _ = try node.store() }
-        backups[node.number] = (node.disk.copy(seed: 0), ledger.count, sealed[node.number] ?? 0)
+        backups[node.number] = (node.disk.copy(seed: 0), node.blobs.copy(), ledger.count, sealed[node.number] ?? 0)
     }
 
     private func restore(_ node: SimulatedNode) -> String {
@@ -131,6 +134,7 @@ extension Simulation {
         abort(node)
         sealed[node.number] = backup.sealed
         mayRepeat(node.number, to: backup.ledger)
+        node.blobs.replace(with: backup.blobs)
         if node.number == 0 {
             count(.centreRestored)
             centre.putBack(backup.disk)

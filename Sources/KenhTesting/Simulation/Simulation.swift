@@ -27,7 +27,7 @@ public final class Simulation {
     /// How much of the ledger is surely at the centre, by node.
     var acknowledged: [Int: Int] = [:]
     /// Copies of disks, and how long the ledger was then.
-    var backups: [Int: (disk: RAMDisk, ledger: Int, sealed: Int)] = [:]
+    var backups: [Int: (disk: RAMDisk, blobs: RAMBlobFiles, ledger: Int, sealed: Int)] = [:]
     /// How much of the ledger is surely sealed on a node's disk; less after an old disk came back.
     var sealed: [Int: Int] = [:]
     /// Which machine a clone was copied from, and how long the ledger was then.
@@ -36,6 +36,12 @@ public final class Simulation {
     var granted: Set<GrantKey> = []
     /// What the centre ever erased, though its log may have forgotten it.
     var erased: [LedgerPlace: Set<Value>] = [:]
+    /// Keys of devices that were revoked, though the log may have forgotten it, and how long the ledger was then.
+    var revoked: [PublicKey: Int] = [:]
+    /// The same by cell, of those that took no part in the healing.
+    var dismissed: [Int: Int] = [:]
+    /// What anybody ever attached.
+    var attached: [Hash256: SampleBlob] = [:]
     /// Who joined when all was over.
     var newcomers = 0
     /// The channels that a cell had when it was last looked at.

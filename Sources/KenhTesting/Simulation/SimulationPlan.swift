@@ -14,6 +14,10 @@ public struct SimulationPlan: Sendable {
         public var hasErasures: Bool?
         /// Nil to let the seed choose.
         public var hasDeletions: Bool?
+        /// Nil to let the seed choose.
+        public var hasRevocations: Bool?
+        /// Nil to let the seed choose.
+        public var hasAttachments: Bool?
 
         public init() {}
     }
@@ -28,6 +32,9 @@ public struct SimulationPlan: Sendable {
     public let hasErasures: Bool
     /// Whether deletions become final.
     public let hasDeletions: Bool
+    /// Whether devices are revoked.
+    public let hasRevocations: Bool
+    public let hasAttachments: Bool
     /// In how many of 100 exchanges each fault of the line strikes.
     public let linkPercent: Int
     /// The simulation ends after so many events, arrivals and timers among them.
@@ -48,9 +55,37 @@ public struct SimulationPlan: Sendable {
         hasRights = options.hasRights ?? (seed % 5 == 2)
         hasErasures = options.hasErasures ?? (seed % 3 == 1)
         hasDeletions = options.hasDeletions ?? (seed % 6 == 2)
+        hasRevocations = options.hasRevocations ?? (seed % 7 == 3)
+        hasAttachments = options.hasAttachments ?? (seed % 5 == 4)
         if hasRights { changeRights() }
         if hasErasures { eraseSome() }
         if hasDeletions { finishDeletions() }
+        if hasAttachments { attachSome() }
+        if hasRevocations { revokeSome() }
+    }
+
+    private mutating func replace(_ i: Int, _ action: SimulationStep.Action, node: Int = 0) {
+        steps[i] = SimulationStep(
+            node: node, action: action, hazard: node == 0 ? .none : steps[i].hazard,
+            afterMilliseconds: steps[i].afterMilliseconds, salt: steps[i].salt)
+    }
+
+    /// Puts attachments, and what carries them, in the place of some steps.
+    private mutating func attachSome() {
+        var random = SeededGenerator(seed: seed ^ 0xA77AC4)
+        for i in steps.indices where random.chance(percent: 6) {
+            replace(
+                i, random.chance(percent: 25) ? .attach(bytes: 1 + random.below(3_000)) : .carry,
+                node: 1 + random.below(cellCount))
+        }
+    }
+
+    /// Some way into the run, so that those who are revoked have written something before, and write on.
+    private mutating func revokeSome() {
+        var random = SeededGenerator(seed: seed ^ 0x4E7043)
+        for _ in 1...2 where !steps.isEmpty {
+            replace(steps.count / 10 + random.below(steps.count / 3 + 1), .revoke(cell: 1 + random.below(cellCount)))
+        }
     }
 
     /// Puts the settling of deletions in the place of some steps. Mostly nobody is waited for, so that some edit what is
@@ -90,7 +125,8 @@ public struct SimulationPlan: Sendable {
     public var text: String {
         let head =
             "seed \(seed), \(cellCount) cells, restores of \(restores),\(hasRights ? " rights," : "")"
-            + "\(hasErasures ? " erasures," : "")\(hasDeletions ? " deletions," : "") line \(linkPercent) %"
+            + "\(hasErasures ? " erasures," : "")\(hasDeletions ? " deletions," : "")"
+            + "\(hasRevocations ? " revocations," : "")\(hasAttachments ? " attachments," : "") line \(linkPercent) %"
         return (["\(head), \(steps.count) steps"] + steps.map { "  \($0)" }).joined(separator: "\n")
     }
 }

@@ -23,6 +23,12 @@ public struct SimulationStep: Hashable, Sendable {
         case erase(Int)
         /// The centre makes deletions final that everybody has seen, or for which it has waited long enough.
         case settleDeletions(patienceMilliseconds: Int64)
+        /// The device of a cell is revoked.
+        case revoke(cell: Int)
+        /// Somebody attaches a file of so many bytes.
+        case attach(bytes: Int)
+        /// A cell gives and fetches attachments.
+        case carry
         case setClock(offsetMilliseconds: Int64, driftPerThousand: Int64)
         /// Nothing passes on the lines of this cell and so many after it.
         case part(cells: Int, milliseconds: Int64)
