@@ -95,6 +95,21 @@ struct CurlTransportTests {
         #expect(reply.body == body)
     }
 
+    @Test("a reply that ends at any byte but its last is none")
+    func cut() throws {
+        let whole = Array(
+            "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 26\r\n\r\nabcdefghijklmnopqrstuvwxyz".utf8)
+        for count in 0...whole.count {
+            let server = try LoopbackServer([.bytesThenClose(String(decoding: whole.prefix(count), as: UTF8.self))])
+            let transport = try transport(server.url)
+            guard count == whole.count else {
+                #expect(failure(transport, get()) != nil, "\(count) bytes of \(whole.count)")
+                continue
+            }
+            #expect(try transport.send(get()).body.count == 26)
+        }
+    }
+
     @Test("a chunked reply is put together, and its trailers are not headers")
     func chunked() throws {
         let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"

@@ -90,7 +90,7 @@ extension Simulation {
     private func join(
         _ hub: Hub, _ made: [SnapshotManifest], using random: inout SeededGenerator
     ) throws {
-        let number = cells.count + 1 + newcomers
+        let number = lines.count + 1 + newcomers
         newcomers += 1
         let identity = StoreIdentity(
             organisation: hub.identity.organisation, replica: .random(using: &random),
