@@ -134,6 +134,17 @@ final class AttachmentSyncTests {
         #expect(try state(other)?.error == "")
     }
 
+    @Test("a clock that was weeks ahead when it failed does not silence it for weeks")
+    func clockPutBack() throws {
+        let weeks: Int64 = 20 * 24 * 3_600_000
+        clock.advance(milliseconds: weeks)
+        try attach(blob)
+        fail(1)
+        #expect(try run().sent == 0)
+        clock.advance(milliseconds: -weeks)
+        #expect(try run().sent == 1)
+    }
+
     @Test("what a person has to see to is tried once a day, in case somebody has")
     func person() throws {
         try attach(blob)

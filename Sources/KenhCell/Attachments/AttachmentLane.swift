@@ -10,6 +10,7 @@ public struct AttachmentLane: Sendable {
     private static let stallLimit = 3
     private static let lineLimit = 2
     private static let lineMilliseconds: Int64 = 600_000
+    private static let longestWaitMilliseconds: Int64 = 2 * 24 * 3_600_000
 
     private let options: Options
     public private(set) var report = LaneReport()
@@ -26,9 +27,12 @@ public struct AttachmentLane: Sendable {
     public init(options: Options = Options()) { self.options = options }
 
     /// Whether a transfer is to be tried.
-    public static func isDue(_ transfer: Transfer, epoch: [UInt8], now: Int64) -> Bool {
-        // A clock that was put back must not silence anything for years.
-        let isTime = transfer.nextAtMilliseconds <= now || transfer.nextAtMilliseconds > now &+ 31 * 24 * 3_600_000
+    public static func isDue(
+        _ transfer: Transfer, epoch: [UInt8], now: Int64, recheckMilliseconds: Int64 = Options().recheckMilliseconds
+    ) -> Bool {
+        // A clock that was put back must not silence anything: nothing waits for longer than this on purpose.
+        let longest = transfer.isDone ? recheckMilliseconds : longestWaitMilliseconds
+        let isTime = transfer.nextAtMilliseconds <= now || transfer.nextAtMilliseconds > now &+ longest
         guard transfer.isDone else { return isTime }
         // A centre that was put back from a copy may lack it.
         return transfer.direction == .up && (isTime || transfer.epoch != epoch)
@@ -40,7 +44,9 @@ public struct AttachmentLane: Sendable {
     ) -> [Effect] {
         if case .started(let transfers, let epoch) = event {
             self.epoch = epoch
-            queue = transfers.filter { Self.isDue($0, epoch: epoch, now: now) }
+            queue = transfers.filter {
+                Self.isDue($0, epoch: epoch, now: now, recheckMilliseconds: options.recheckMilliseconds)
+            }
             return [next()]
         }
         guard let transfer = current else { return [] }

@@ -43,8 +43,9 @@ extension Simulation {
         guard report.accepted + report.dropped + report.refusals.count == kept else {
             throw SimulationFailure("of \(kept) blocks in quarantine \(report) came out")
         }
+        dismissedNodes = cells.filter(isRevoked)
         dismissed = Dictionary(
-            uniqueKeysWithValues: cells.filter(isRevoked).map { ($0.number, revoked[$0.identity.key.publicKey] ?? 0) })
+            uniqueKeysWithValues: dismissedNodes.map { ($0.number, revoked[$0.identity.key.publicKey] ?? 0) })
         cells.removeAll(where: isRevoked)
     }
 

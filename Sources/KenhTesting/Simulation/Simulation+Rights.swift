@@ -57,7 +57,7 @@ extension Simulation {
     func rejected() throws -> [RejectedChange] {
         var seen: Set<Hash256> = []
         var result: [RejectedChange] = []
-        for node in nodes {
+        for node in nodes + dismissedNodes {
             let changes = try node.store().rejected()
             result += changes.filter { !seen.contains($0.block) }
             seen.formUnion(changes.map(\.block))

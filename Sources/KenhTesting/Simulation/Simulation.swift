@@ -38,8 +38,9 @@ public final class Simulation {
     var erased: [LedgerPlace: Set<Value>] = [:]
     /// Keys of devices that were revoked, though the log may have forgotten it, and how long the ledger was then.
     var revoked: [PublicKey: Int] = [:]
-    /// The same by cell, of those that took no part in the healing.
+    /// The same by cell, of those that took no part in the healing, and they themselves.
     var dismissed: [Int: Int] = [:]
+    var dismissedNodes: [SimulatedNode] = []
     /// What anybody ever attached.
     var attached: [Hash256: SampleBlob] = [:]
     /// Who joined when all was over.
