@@ -157,12 +157,13 @@ final class DeviceFixture {
     @discardableResult
     func syncWhole(
         centre: ServingKeys? = nil, upLimitBytes: Int = 4 << 20, takesSnapshots: Bool = false,
-        spoil: (([UInt8]) -> [UInt8])? = nil
+        spoil: (([UInt8]) -> [UInt8])? = nil, over line: (any SyncLink) -> any SyncLink = { $0 }
     ) throws -> SyncReport {
+        let link = Link(
+            hub: fixture.hub, key: identity.key.publicKey, takesSnapshots: takesSnapshots, spoil: spoil)
         var sync = CellSync(
             store: store, identity: identity, centre: centre ?? ServingKeys(fixture.serving.publicKey),
-            link: Link(
-                hub: fixture.hub, key: identity.key.publicKey, takesSnapshots: takesSnapshots, spoil: spoil),
+            link: line(link),
             clock: { [clock = fixture.clock] in clock.milliseconds })
         sync.options.upLimitBytes = upLimitBytes
         return try sync.run()
