@@ -77,6 +77,7 @@ REPRO_19 := KenhHubTests.RightsTests/otherChannel
 REPRO_20 := KenhHubTests.DamageTests/channelNames
 REPRO_21 := KenhHubTests.RightsTests/orphansRegained
 REPRO_22 := KenhHubTests.DeletionTests/enteredAnewMeanwhile
+REPRO_23 := KenhCellTests.AttachmentSyncTests/clockPutBack
 
 ## Run the test of one bug of the list in Tests/README.md (make repro-1).
 repro-%: build
