@@ -29,10 +29,14 @@ class Run:
         self.server: subprocess.Popen | None = None
 
     def kenh(self, home: str, *arguments: str, typed: str = "") -> str:
-        """What a command prints; its failure ends the run."""
-        done = subprocess.run(
-            [self.binary, *arguments, "--home", self.folder / home], input=typed, capture_output=True, text=True,
-            check=False)
+        """What a command prints; its failure ends the run. Where the store is in use it tries again, as it is told to."""
+        until = time.monotonic() + 600
+        while True:
+            done = subprocess.run(
+                [self.binary, *arguments, "--home", self.folder / home], input=typed, capture_output=True, text=True,
+                check=False)
+            if "in use by another program" not in done.stderr or time.monotonic() > until:
+                break
         if done.returncode != 0:
             raise SystemExit(f"kenh {' '.join(arguments)}: {done.stderr}")
         return done.stdout
