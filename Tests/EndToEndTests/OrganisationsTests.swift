@@ -74,9 +74,14 @@ import Testing
         let wrong = try cells[0].kenh("join", "\(address)/b", input: "x")
         #expect(wrong.status == 65, "\(wrong)")
 
+        // A cell's home among them is said to be none, and left as it is.
+        try FileManager.default.copyItem(at: cells[0].home, to: folder.appendingPathComponent("cell"))
         let listed = try Child(KenhBinary.path, ["central", "organisation", "list", folder.path], in: fixture.folder)
             .wait()
         #expect(listed.output.contains("b  Organisation b") && listed.output.contains(", served"), "\(listed)")
+        #expect(listed.output.contains("cell  it has no log.db"), "\(listed)")
+        #expect(!FileManager.default.fileExists(atPath: folder.appendingPathComponent("cell/log.db").path))
+        try FileManager.default.removeItem(at: folder.appendingPathComponent("cell"))
 
         // A third comes, the second goes, the first is copied.
         let c = try begin("c")

@@ -40,10 +40,22 @@ struct Repair: ParsableCommand {
     func run() throws {
         let home = try home.resolve()
         var result = Result()
-        if try !isWhole(home) { try repairStore(home, &result) }
+        var lock: HomeLock?
+        if try !isWhole(home) {
+            lock = try Self.lock(home)
+            try repairStore(home, &result)
+        }
         let store = try home.openStore()
-        if try home.role(store) == .centre, try !isLogWhole(home, store) { try repairLog(home, store, &result) }
-        try output.print(result) { Self.text(result) }
+        if try home.role(store) == .centre, try !isLogWhole(home, store) {
+            lock = try lock ?? Self.lock(home)
+            try repairLog(home, store, &result)
+        }
+        try withExtendedLifetime(lock) { try output.print(result) { Self.text(result) } }
+    }
+
+    /// A centre that is being served would go on with the files that were exchanged, and lose what it takes from then on.
+    private static func lock(_ home: Home) throws -> HomeLock? {
+        FileManager.default.fileExists(atPath: home.logPath) ? try HomeLock(home) : nil
     }
 
     private static func text(_ result: Result) -> String {

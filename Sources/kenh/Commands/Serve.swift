@@ -183,6 +183,9 @@ extension Central {
                     let home = folder.home(name)
                     do {
                         guard Organisations.isName(name) else { throw Failure(.badData, OrganisationFolder.badName) }
+                        guard FileManager.default.fileExists(atPath: home.logPath) else {
+                            throw Failure(.noInput, "it has no log.db: it is a cell's home, or has lost its log")
+                        }
                         let store = try home.openStore()
                         let certificates = try home.certificates(store)
                         return Line(
