@@ -13,9 +13,9 @@ struct HostileTests {
             .appendingPathComponent("../Hostile/hostile.py").standardizedFileURL.path
         let outcome = try Child(
             Python.command[0],
-            Python.command.dropFirst() + ["-B", run, "--kenh", KenhBinary.path, "--requests", "400"],
+            Python.command.dropFirst() + ["-B", run, "--kenh", KenhBinary.path, "--requests", "2000"],
             in: files
-        ).wait(seconds: 120)
+        ).wait(seconds: 240)
         #expect(outcome.status == 0, "\(outcome)")
         #expect(outcome.output.contains(", 0 failed"), "\(outcome)")
     }

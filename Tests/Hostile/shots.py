@@ -31,8 +31,8 @@ PROTOBUF, PIECE = "application/x-protobuf", "application/octet-stream"
 MAX_PIECE, MAX_ATTACHMENT = 2**20, 25 * 2**20
 # What the parser of HTTP refuses has no problem with it.
 UNREADABLE = {"400", "closed"}
-# Of a body that ends early. The centre calls it a fault of its own still.
-CUT = {"400 malformed", "500 internal"} | UNREADABLE
+# Of a body that ends early.
+CUT = {"400 malformed"} | UNREADABLE
 MALFORMED, STRANGE, LARGE = "400 malformed", "403 wrongOrganisation", "413 tooLarge"
 
 

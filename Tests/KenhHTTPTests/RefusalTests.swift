@@ -45,6 +45,15 @@ struct RefusalTests {
         }
     }
 
+    @Test("with a body that does not come to its end, for which the centre is not at fault")
+    func cutOff() async throws {
+        let message = try good()
+        try await centre.live { live in
+            let line = try await Blocking.run { try SlowRequest(message, port: live.port).cutOff() }
+            #expect(line == "HTTP/1.1 400 Bad Request")
+        }
+    }
+
     @Test("with a signature over something else, or by another key")
     func forged() async throws {
         var message = try good()

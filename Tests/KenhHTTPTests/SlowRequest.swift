@@ -26,6 +26,18 @@ final class SlowRequest: Sendable {
     /// - Returns: the first line of the answer.
     func finish() throws -> String {
         try send([lastByte])
+        return firstLine()
+    }
+
+    /// Ends the line on this side before the last byte.
+    ///
+    /// - Returns: the first line of the answer; empty where there is none.
+    func cutOff() -> String {
+        shutdown(handle, Int32(SHUT_WR))
+        return firstLine()
+    }
+
+    private func firstLine() -> String {
         var answer: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 4096)
         while true {

@@ -66,7 +66,12 @@ struct SignedExchange: Sendable {
         let buffer: ByteBuffer
         do { buffer = try await request.collectBody(upTo: limit) } catch is NIOTooManyBytesError {
             throw Self.tooLarge(limit)
-        } catch let error as HTTPError where error.status == .contentTooLarge { throw Self.tooLarge(limit) }
+        } catch let error as HTTPError where error.status == .contentTooLarge {
+            throw Self.tooLarge(limit)
+        } catch {
+            // The line ended, or what came is no chunk: whoever sent it is at fault, and not the centre.
+            throw ProtocolError(.malformed, "the body did not come to its end", recovery: .retry)
+        }
         let bytes = Array(buffer.readableBytesView)
         try ContentDigest.verify(signed.contentDigest, content: bytes)
         return bytes
