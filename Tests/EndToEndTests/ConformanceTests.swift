@@ -1,19 +1,22 @@
 import Foundation
+import KenhTesting
 import Testing
 
 @Suite("The second client")
 struct ConformanceTests {
     @Test("written from the protocol's text alone comes to the same as the real centre and a real cell")
-    func agrees() throws {
+    func agrees() async throws {
         let files = URL(fileURLWithPath: NSTemporaryDirectory()).appendingPathComponent(
             "kenh-conf-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: files, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: files) }
         let run = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
             .appendingPathComponent("../../Protocol/conformance/run.py").standardizedFileURL.path
-        let outcome = try Child(
-            Python.command[0], Python.command.dropFirst() + ["-B", run, "--kenh", KenhBinary.path], in: files
-        ).wait(seconds: 600)
+        let outcome = try await Blocking.run {
+            try Child(
+                Python.command[0], Python.command.dropFirst() + ["-B", run, "--kenh", KenhBinary.path], in: files
+            ).wait(seconds: 1800)
+        }
         #expect(outcome.status == 0, "\(outcome)")
         #expect(outcome.output.contains(" 0 failed"), "\(outcome)")
     }

@@ -72,15 +72,6 @@ extension Centre {
     }
 }
 
-/// Calls that wait for the server, which needs the threads of tasks for itself.
-enum Blocking {
-    static func run<T: Sendable>(_ body: @escaping @Sendable () throws -> T) async throws -> T {
-        try await withCheckedThrowingContinuation { continuation in
-            Thread.detachNewThread { continuation.resume(with: Result(catching: body)) }
-        }
-    }
-}
-
 /// One stream, read on a thread of its own until it ends, with the server at the latest.
 final class Ear: Sendable {
     /// Ends with the stream.

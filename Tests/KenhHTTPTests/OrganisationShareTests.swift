@@ -3,6 +3,7 @@ import KenhCell
 import KenhHTTP
 import KenhHub
 import KenhProtocol
+import KenhTesting
 import Synchronization
 import Testing
 
