@@ -8,7 +8,7 @@ import Synchronization
 import Testing
 
 /// What a centre's stream does to a cell, over real sockets.
-@Suite("The stream by which a centre wakes a cell", .timeLimit(.minutes(1)))
+@Suite("The stream by which a centre wakes a cell", .timeLimit(.minutes(60)))
 struct WakeFollowerTests {
     private static let head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
     private static let ready = "retry: 100\n\nevent: ready\ndata:\n\n"

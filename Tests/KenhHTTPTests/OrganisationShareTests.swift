@@ -8,7 +8,7 @@ import Synchronization
 import Testing
 
 /// What organisations share: one that takes too much is refused, and the others do not notice.
-@Suite("What several organisations share", .timeLimit(.minutes(2))) struct OrganisationShareTests {
+@Suite("What several organisations share", .timeLimit(.minutes(60))) struct OrganisationShareTests {
     private static let ready = ServerSentEvent(type: "ready", data: "")
 
     private let fixture: OrganisationFixture

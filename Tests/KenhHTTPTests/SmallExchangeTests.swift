@@ -96,7 +96,7 @@ private struct SmallExchange {
     }
 }
 
-@Suite("A small exchange, spoiled at every byte", .timeLimit(.minutes(10)))
+@Suite("A small exchange, spoiled at every byte", .timeLimit(.minutes(60)))
 struct SmallExchangeTests {
     @Test("changes nothing here, and the next one brings everything", arguments: Spoiling.allCases.map(\.rawValue))
     func everyByte(_ name: String) async throws {

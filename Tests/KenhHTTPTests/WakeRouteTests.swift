@@ -12,7 +12,7 @@ import Logging
 import NIOCore
 import Testing
 
-@Suite("GET /v1/wake", .timeLimit(.minutes(2)))
+@Suite("GET /v1/wake", .timeLimit(.minutes(60)))
 struct WakeRouteTests {
     private static let ready = ServerSentEvent(type: "ready", data: "")
     private static let registry = moved(ChannelName.registry)
