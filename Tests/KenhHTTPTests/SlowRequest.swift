@@ -1,5 +1,6 @@
 import Foundation
 import HTTPTypes
+import KenhTesting
 
 /// A request over a socket of its own that is begun and not ended: the last byte of its body is kept back.
 final class SlowRequest: Sendable {
@@ -11,7 +12,7 @@ final class SlowRequest: Sendable {
     init(_ message: Message, port: Int) throws {
         let body = message.body ?? []
         lastByte = body.last ?? 0
-        handle = try Self.connected(port)
+        handle = try LoopbackLine.connected(port)
         let fields = message.headers.map { "\($0.0): \($0.1)\r\n" }.joined()
         try send(
             Array(
@@ -52,27 +53,5 @@ final class SlowRequest: Sendable {
         guard bytes.withUnsafeBytes({ write(handle, $0.baseAddress, $0.count) }) == bytes.count else {
             throw Failure(description: "not sent: \(String(cString: strerror(errno)))")
         }
-    }
-
-    private static func connected(_ port: Int) throws -> Int32 {
-        #if canImport(Glibc)
-            let handle = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        #else
-            let handle = socket(AF_INET, SOCK_STREAM, 0)
-        #endif
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = UInt16(clamping: port).bigEndian
-        address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
-        let isConnected = withUnsafePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                connect(handle, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
-            }
-        }
-        guard handle >= 0, isConnected else {
-            if handle >= 0 { close(handle) }
-            throw Failure(description: "no connection: \(String(cString: strerror(errno)))")
-        }
-        return handle
     }
 }

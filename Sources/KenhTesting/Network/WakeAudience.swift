@@ -35,7 +35,7 @@ public final class WakeAudience {
     /// - Parameter now: milliseconds by the centre's clock.
     public func open(port: Int, now: Int64) throws {
         for device in devices {
-            let socket = try Self.connected(port)
+            let socket = try LoopbackLine.connected(port)
             sockets.append(pollfd(fd: socket, events: Int16(POLLIN), revents: 0))
             heard.append([])
             let text = try Array(request(of: device, now: now).utf8)
@@ -84,28 +84,5 @@ public final class WakeAudience {
         return
             "GET /v1/wake HTTP/1.1\r\nHost: localhost\r\n\(RequestParts.organisationField): \(parts.organisation)\r\n"
             + "Signature-Input: \(signature.signatureInput)\r\nSignature: \(signature.signature)\r\n\r\n"
-    }
-
-    private static func connected(_ port: Int) throws -> Int32 {
-        #if canImport(Glibc)
-            let handle = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        #else
-            let handle = socket(AF_INET, SOCK_STREAM, 0)
-        #endif
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = UInt16(clamping: port).bigEndian
-        address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
-        let isConnected = withUnsafePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                connect(handle, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
-            }
-        }
-        guard handle >= 0, isConnected else {
-            let failure = Failure(description: "no connection: \(String(cString: strerror(errno)))")
-            if handle >= 0 { close(handle) }
-            throw failure
-        }
-        return handle
     }
 }
