@@ -94,9 +94,7 @@ public struct SimulationPlan: Sendable {
         var random = SeededGenerator(seed: seed ^ 0xDE1E7E)
         for i in steps.indices where random.chance(percent: 2) {
             let patience: Int64 = random.chance(percent: 60) ? 0 : 60_000
-            steps[i] = SimulationStep(
-                node: 0, action: .settleDeletions(patienceMilliseconds: patience), hazard: .none,
-                afterMilliseconds: steps[i].afterMilliseconds, salt: steps[i].salt)
+            replace(i, .settleDeletions(patienceMilliseconds: patience))
         }
     }
 
@@ -104,9 +102,7 @@ public struct SimulationPlan: Sendable {
     private mutating func eraseSome() {
         var random = SeededGenerator(seed: seed ^ 0xE4A5E)
         for i in steps.indices where random.chance(percent: 1) {
-            steps[i] = SimulationStep(
-                node: 0, action: .erase(random.below(1000)), hazard: .none,
-                afterMilliseconds: steps[i].afterMilliseconds, salt: steps[i].salt)
+            replace(i, .erase(random.below(1000)))
         }
     }
 
@@ -114,11 +110,8 @@ public struct SimulationPlan: Sendable {
     private mutating func changeRights() {
         var random = SeededGenerator(seed: seed ^ 0x6127)
         for i in steps.indices where random.chance(percent: 2) {
-            let action = SimulationStep.Action.grant(
-                cell: random.below(cellCount + 1), channel: random.below(100), role: random.below(100))
-            steps[i] = SimulationStep(
-                node: 0, action: action, hazard: .none, afterMilliseconds: steps[i].afterMilliseconds,
-                salt: steps[i].salt)
+            replace(
+                i, .grant(cell: random.below(cellCount + 1), channel: random.below(100), role: random.below(100)))
         }
     }
 
